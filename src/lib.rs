@@ -1,0 +1,1 @@
+//! Tokenkeep: the map of the crate.
