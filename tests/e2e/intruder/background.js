@@ -1,0 +1,1 @@
+// The tests evaluate in intruder.html; nothing runs here.

@@ -1,0 +1,248 @@
+// Chromium by puppeteer over a pipe.
+
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import puppeteer from 'puppeteer-core';
+
+import { extensionPath, programOf } from './environment.mjs';
+import { until } from './until.mjs';
+
+const INTRUDER = fileURLToPath(new URL('../intruder', import.meta.url));
+
+/** Patterns that stand for "the person once agreed"; `optional_host_permissions` of the manifest. */
+const HOSTS = ['https://*/*', 'http://localhost/*', 'http://127.0.0.1/*'];
+
+function argumentsFor(sandbox, { args = [], features = [] }) {
+  return [
+    '--no-sandbox', // as root in containers; nothing but loopback is visited
+    `--proxy-server=${sandbox.ready.proxy}`,
+    '--proxy-bypass-list=localhost;127.0.0.1;[::1]',
+    `--ignore-certificate-errors-spki-list=${sandbox.ready.spki}`,
+    // --load-extension, not CDP's loadUnpacked: after a restart the extension is there when the browser starts.
+    `--load-extension=${extensionPath('chromium')},${INTRUDER}`,
+    // Nothing of the browser's own goes out. The proxy would refuse it and the tests would see it.
+    '--gaia-url=http://127.0.0.1:1/',
+    '--component-updater=url-source=http://127.0.0.1:1/',
+    '--variations-server-url=http://127.0.0.1:1/',
+    '--no-first-run',
+    '--no-default-browser-check',
+    '--hide-crash-restore-bubble',
+    `--disable-features=${['DisableLoadExtensionCommandLineSwitch', 'NetworkTimeServiceQuerying', ...features].join()}`,
+    ...args,
+  ];
+}
+
+/** A running Chromium with the extension. */
+export class Chromium {
+  name = 'chromium';
+
+  static async launch(options) {
+    const profile = options.profile ?? (await mkdtemp(join(tmpdir(), 'tokenkeep-chromium-')));
+    const browser = new Chromium(profile, options);
+    await browser.start();
+    return browser;
+  }
+
+  constructor(profile, options) {
+    this.profile = profile;
+    this.options = options;
+    this.sandbox = options.sandbox;
+  }
+
+  async start() {
+    this.browser = await puppeteer.launch({
+      executablePath: programOf('chromium'),
+      headless: this.options.headless ?? true,
+      pipe: true,
+      enableExtensions: true,
+      userDataDir: this.profile,
+      defaultViewport: null,
+      args: argumentsFor(this.sandbox, this.options),
+      handleSIGINT: false,
+    });
+    this.cdp = await this.browser.target().createCDPSession();
+    const extension = await until('the extension is loaded', async () => {
+      const { extensions } = await this.cdp.send('Extensions.getExtensions');
+      this.intruderId = extensions.find((entry) => entry.name === 'Intruder')?.id;
+      return this.intruderId && extensions.find((entry) => entry.name !== 'Intruder');
+    });
+    this.id = extension.id;
+    /** What the extension's addresses start with. */
+    this.origin = `chrome-extension://${this.id}`;
+    this.intruderOrigin = `chrome-extension://${this.intruderId}`;
+    // chrome.developerPrivate stands behind the switches of chrome://extensions.
+    [this.admin] = await this.browser.pages();
+    await this.admin.goto('chrome://extensions', { waitUntil: 'domcontentloaded' });
+    await this.setPrompts(this.options.prompts ?? 'allow');
+  }
+
+  /**
+   * `allow`: as if the person had once agreed to all hosts, so that `permissions.request` resolves true without a
+   * prompt; no host is active before it is asked for. `ask`: the browser prompts, and nobody answers.
+   */
+  async setPrompts(mode) {
+    const method = mode === 'allow' ? 'addHostPermission' : 'removeHostPermission';
+    for (const host of HOSTS) {
+      await this.admin.evaluate(
+        (name, id, pattern) =>
+          new Promise((resolve, reject) =>
+            chrome.developerPrivate[name](id, pattern, () => {
+              const problem = chrome.runtime.lastError;
+              if (problem && name === 'addHostPermission') reject(new Error(problem.message));
+              else resolve();
+            }),
+          ),
+        method,
+        this.id,
+        host,
+      );
+    }
+  }
+
+  async newPage() {
+    return this.browser.newPage();
+  }
+
+  /** Opens a page of the extension in a tab. */
+  async openExtensionPage(path) {
+    const page = await this.browser.newPage();
+    await page.goto(`${this.origin}/${path}`, { waitUntil: 'domcontentloaded' });
+    return page;
+  }
+
+  async openIntruder() {
+    const page = await this.browser.newPage();
+    await page.goto(`${this.intruderOrigin}/intruder.html`);
+    return page;
+  }
+
+  /** Every tab that people see, with its address. */
+  async pages() {
+    const pages = await this.browser.pages();
+    return pages.filter((page) => page !== this.admin).map((page) => ({ page, url: page.url() }));
+  }
+
+  /** Addresses and titles of all tabs, as the browser shows them. */
+  async tabs() {
+    const { targetInfos } = await this.cdp.send('Target.getTargets', { filter: [{ type: 'tab' }] });
+    return targetInfos.map(({ url, title }) => ({ url, title })).filter(({ url }) => !url.startsWith('chrome://extensions'));
+  }
+
+  #worker() {
+    return this.browser
+      .targets()
+      .find((target) => target.type() === 'service_worker' && target.url().startsWith(`${this.origin}/`));
+  }
+
+  /** Whether the worker runs. */
+  async workerRuns() {
+    return this.#worker() !== undefined;
+  }
+
+  /** Stops the service worker as the browser would, but now. */
+  async killWorker() {
+    const target = this.#worker();
+    if (!target) return;
+    const gone = new Promise((resolve) => {
+      const listener = (destroyed) => {
+        if (destroyed !== target) return;
+        this.browser.off('targetdestroyed', listener);
+        resolve();
+      };
+      this.browser.on('targetdestroyed', listener);
+    });
+    await this.cdp.send('Target.closeTarget', { targetId: target._targetId });
+    await gone;
+  }
+
+  async setColorScheme(page, scheme) {
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+    await until(`${scheme} is on`, () =>
+      page.evaluate((wanted) => matchMedia(`(prefers-color-scheme: ${wanted})`).matches, scheme),
+    );
+  }
+
+  async readClipboard() {
+    const page = await this.openIntruder();
+    try {
+      await this.browser.defaultBrowserContext().overridePermissions(this.intruderOrigin, ['clipboard-read']);
+      const session = await page.createCDPSession();
+      await session.send('Emulation.setFocusEmulationEnabled', { enabled: true });
+      return await page.evaluate(() => navigator.clipboard.readText());
+    } finally {
+      await page.close();
+    }
+  }
+
+  /** Brings the tab back that was closed last; returns its page. */
+  async reopenClosedTab() {
+    const intruder = await this.openIntruder();
+    const before = new Set(this.browser.targets());
+    await intruder.evaluate(() => chrome.sessions.restore());
+    const target = await until('the closed tab is open again', () =>
+      this.browser.targets().find((entry) => entry.type() === 'page' && !before.has(entry)),
+    );
+    await intruder.close();
+    return target.page();
+  }
+
+  /** Clicks the icon in the toolbar while `page` is in front; returns the popup's page. */
+  async openToolbarPopup(page) {
+    await page.bringToFront();
+    const before = new Set(this.browser.targets());
+    const { targetInfos } = await this.cdp.send('Target.getTargets', { filter: [{ type: 'tab' }] });
+    const tab = targetInfos.find((info) => info.url === page.url());
+    await this.cdp.send('Extensions.triggerAction', { id: this.id, targetId: tab.targetId });
+    const target = await this.browser.waitForTarget(
+      (entry) => !before.has(entry) && entry.url().startsWith(`${this.origin}/popup.html`),
+    );
+    return target.asPage();
+  }
+
+  /** Starts to collect what the worker prints; returns the (growing) list. */
+  async collectConsole() {
+    const lines = [];
+    const attach = async (target) => {
+      if (target.type() !== 'service_worker' || !target.url().startsWith(`${this.origin}/`)) return;
+      const session = await target.createCDPSession();
+      session.on('Runtime.consoleAPICalled', (event) =>
+        lines.push(event.args.map((argument) => argument.value ?? argument.description ?? '').join(' ')),
+      );
+      session.on('Runtime.exceptionThrown', (event) =>
+        lines.push(`${event.exceptionDetails.text} ${event.exceptionDetails.exception?.description ?? ''}`),
+      );
+      await session.send('Runtime.enable');
+    };
+    this.browser.on('targetcreated', (target) => {
+      attach(target).catch(() => {
+        // The worker ended in the meantime.
+      });
+    });
+    const running = this.#worker();
+    if (running) await attach(running);
+    return lines;
+  }
+
+  /** Lets the person close it. */
+  async closed() {
+    await once(this.browser, 'disconnected');
+  }
+
+  /** The process dies at once, as in a power cut of the session. */
+  async kill() {
+    const child = this.browser.process();
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Ends it and removes its profile. */
+  async close() {
+    if (this.browser.connected) await this.browser.close();
+    await rm(this.profile, { recursive: true, force: true, maxRetries: 3 });
+  }
+}

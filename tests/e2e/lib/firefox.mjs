@@ -1,0 +1,346 @@
+// Firefox by WebDriver BiDi. What BiDi has no command for is done in the browser's own window, which BiDi reaches with
+// --remote-allow-system-access (`moz:scope`).
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import puppeteer from 'puppeteer-core';
+
+import { extensionPath, programOf } from './environment.mjs';
+import { until } from './until.mjs';
+import { zip } from './zip.mjs';
+
+const INTRUDER = fileURLToPath(new URL('../intruder', import.meta.url));
+const ID = 'tokenkeep@tokenkeep.dev';
+const INTRUDER_ID = 'intruder@tokenkeep.dev';
+/** The addresses of the extensions' pages are random otherwise. */
+const UUIDS = { [ID]: '6a1d1f0e-0f5c-4c4e-9d6b-1d2f3a4b5c6d', [INTRUDER_ID]: '0b7d3f52-8f43-4d6f-a1f5-52f0c5b0a9e1' };
+
+function preferencesFor(sandbox) {
+  const [host, port] = sandbox.ready.proxy.split(':');
+  return {
+    // The packages lie in the profile, unsigned, and are there when the browser starts.
+    'xpinstall.signatures.required': false,
+    'extensions.autoDisableScopes': 0,
+    'extensions.webextensions.uuids': JSON.stringify(UUIDS),
+    // Everything goes through the sandbox, but for loopback redirect hosts.
+    'network.proxy.type': 1,
+    'network.proxy.http': host,
+    'network.proxy.http_port': Number(port),
+    'network.proxy.ssl': host,
+    'network.proxy.ssl_port': Number(port),
+    'network.proxy.no_proxies_on': 'localhost, 127.0.0.1, [::1]',
+    // Nothing of the browser's own goes out.
+    'app.normandy.enabled': false,
+    'app.update.disabledForTesting': true,
+    'browser.discovery.enabled': false,
+    'browser.newtabpage.activity-stream.feeds.system.topstories': false,
+    'browser.region.network.url': '',
+    'browser.region.update.enabled': false,
+    'browser.safebrowsing.blockedURIs.enabled': false,
+    'browser.safebrowsing.downloads.enabled': false,
+    'browser.safebrowsing.malware.enabled': false,
+    'browser.safebrowsing.phishing.enabled': false,
+    'browser.search.suggest.enabled': false,
+    'browser.search.update': false,
+    'browser.topsites.contile.enabled': false,
+    'captivedetect.canonicalURL': '',
+    'datareporting.healthreport.uploadEnabled': false,
+    'datareporting.policy.dataSubmissionEnabled': false,
+    'datareporting.usage.uploadEnabled': false,
+    'doh-rollout.enabled': false,
+    'dom.push.connection.enabled': false,
+    'extensions.blocklist.enabled': false,
+    'extensions.getAddons.cache.enabled': false,
+    'extensions.systemAddon.update.enabled': false,
+    'extensions.update.enabled': false,
+    'media.gmp-manager.updateEnabled': false,
+    'media.gmp-manager.url': '',
+    'network.captive-portal-service.enabled': false,
+    'network.connectivity-service.enabled': false,
+    'network.http.speculative-parallel-limit': 0,
+    'network.prefetch-next': false,
+    'network.trr.mode': 5,
+    'nimbus.rollouts.enabled': false,
+    'services.settings.server': 'data:,#remote-settings-dummy/v1',
+    'toolkit.telemetry.enabled': false,
+    'toolkit.telemetry.server': '',
+    'toolkit.telemetry.unified': false,
+    // No first-run pages, no questions.
+    'browser.aboutwelcome.enabled': false,
+    'browser.newtabpage.enabled': false,
+    'browser.sessionstore.resume_from_crash': false,
+    'browser.shell.checkDefaultBrowser': false,
+    'browser.startup.homepage_override.mstone': 'ignore',
+    'browser.startup.page': 0,
+    'browser.tabs.warnOnClose': false,
+    'browser.warnOnQuit': false,
+    'signon.rememberSignons': false,
+    'termsofuse.bypassNotification': true,
+  };
+}
+
+/** A running Firefox with the extension. */
+export class Firefox {
+  name = 'firefox';
+  id = ID;
+  /** What the extension's addresses start with. */
+  origin = `moz-extension://${UUIDS[ID]}`;
+  intruderOrigin = `moz-extension://${UUIDS[INTRUDER_ID]}`;
+
+  static async launch(options) {
+    const profile = options.profile ?? (await mkdtemp(join(tmpdir(), 'tokenkeep-firefox-')));
+    const browser = new Firefox(profile, options);
+    await browser.#prepareProfile();
+    await browser.start();
+    return browser;
+  }
+
+  constructor(profile, options) {
+    this.profile = profile;
+    this.options = options;
+    this.sandbox = options.sandbox;
+  }
+
+  async #prepareProfile() {
+    const extensions = join(this.profile, 'extensions');
+    await mkdir(extensions, { recursive: true });
+    await copyFile(extensionPath('firefox'), join(extensions, `${ID}.xpi`));
+    await writeFile(join(extensions, `${INTRUDER_ID}.xpi`), await zip(INTRUDER));
+    const preferences = {
+      ...preferencesFor(this.sandbox),
+      'extensions.webextOptionalPermissionPrompts': (this.options.prompts ?? 'allow') !== 'allow',
+      ...this.options.preferences,
+    };
+    const lines = Object.entries(preferences).map(
+      ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`,
+    );
+    await writeFile(join(this.profile, 'user.js'), `${lines.join('\n')}\n`);
+  }
+
+  async start() {
+    const headless = this.options.headless ?? true;
+    this.process = spawn(
+      programOf('firefox'),
+      [
+        ...(headless ? ['--headless'] : []),
+        '--no-remote',
+        '--profile',
+        this.profile,
+        '--remote-debugging-port=0',
+        '--remote-allow-system-access',
+        'about:blank',
+      ],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        // Release builds honour services.settings.server with this variable only.
+        env: { ...process.env, MOZ_REMOTE_SETTINGS_DEVTOOLS: '1', MOZ_CRASHREPORTER_DISABLE: '1' },
+      },
+    );
+    this.#endWithParent();
+    let output = '';
+    const address = await new Promise((resolve, reject) => {
+      this.process.stderr.on('data', (chunk) => {
+        output += chunk;
+        const match = /WebDriver BiDi listening on (ws:\/\/\S+)/.exec(output);
+        if (match) resolve(match[1]);
+      });
+      this.process.once('error', reject);
+      this.process.once('exit', (code) => reject(new Error(`firefox ended with ${code}: ${output}`)));
+    });
+    this.browser = await puppeteer.connect({
+      browserWSEndpoint: `${address}/session`,
+      protocol: 'webDriverBiDi',
+      acceptInsecureCerts: true,
+      defaultViewport: null,
+    });
+    this.bidi = this.browser.connection;
+    this.window = undefined;
+    await until('the extension is started', () =>
+      this.chrome((id) => WebExtensionPolicy.getByID(id)?.extension.backgroundState !== undefined, ID),
+    );
+    await until('the intruder is started', () => this.chrome((id) => Boolean(WebExtensionPolicy.getByID(id)), INTRUDER_ID));
+  }
+
+  #endWithParent() {
+    const child = this.process;
+    const end = () => child.kill('SIGKILL');
+    process.once('exit', end);
+    child.once('exit', () => process.off('exit', end));
+  }
+
+  /** Runs `fn` with system privileges in the browser's window; arguments and result as JSON. */
+  async chrome(fn, ...args) {
+    if (!this.window) {
+      const { result } = await this.bidi.send('browsingContext.getTree', { 'moz:scope': 'chrome', maxDepth: 0 });
+      this.window = result.contexts.find((context) => context.url === 'chrome://browser/content/browser.xhtml').context;
+    }
+    const { result } = await this.bidi.send('script.callFunction', {
+      functionDeclaration: `async (json) => JSON.stringify((await (${fn})(...JSON.parse(json))) ?? null)`,
+      arguments: [{ type: 'string', value: JSON.stringify(args) }],
+      target: { context: this.window },
+      awaitPromise: true,
+    });
+    if (result.type !== 'success') throw new Error(`in Firefox's window: ${result.exceptionDetails.text}`);
+    return JSON.parse(result.result.value);
+  }
+
+  /** See Chromium.setPrompts. */
+  async setPrompts(mode) {
+    await this.chrome((prompt) => Services.prefs.setBoolPref('extensions.webextOptionalPermissionPrompts', prompt), mode !== 'allow');
+  }
+
+  /** Waits for the browser's own permission prompt and presses its button. */
+  async answerPrompt(answer) {
+    await until('the permission prompt is shown', () =>
+      this.chrome(() => {
+        const prompt = PopupNotifications.getNotification('addon-webext-permissions');
+        return Boolean(prompt && PopupNotifications.isPanelOpen && PopupNotifications.panel.firstElementChild);
+      }),
+    );
+    await this.chrome((accept) => {
+      const prompt = PopupNotifications.panel.firstElementChild;
+      (accept ? prompt.button : prompt.secondaryButton).click();
+    }, answer === 'accept');
+  }
+
+  async newPage() {
+    return this.browser.newPage();
+  }
+
+  async #contexts() {
+    const { result } = await this.bidi.send('browsingContext.getTree', { maxDepth: 0 });
+    return result.contexts;
+  }
+
+  /** Opens a tab at an address that BiDi refuses to navigate to. */
+  async #openPrivileged(address) {
+    const before = new Set((await this.#contexts()).map(({ context }) => context));
+    await this.chrome((url) => {
+      gBrowser.selectedTab = gBrowser.addTab(url, {
+        triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal(),
+      });
+    }, address);
+    const page = await until(`${address} is open`, async () => {
+      const entry = (await this.pages()).find(({ context, url }) => !before.has(context) && url === address);
+      return entry?.page;
+    });
+    await until(`${address} is parsed`, () => page.evaluate(() => document.readyState !== 'loading'));
+    return page;
+  }
+
+  openExtensionPage(path) {
+    return this.#openPrivileged(`${this.origin}/${path}`);
+  }
+
+  openIntruder() {
+    return this.#openPrivileged(`${this.intruderOrigin}/intruder.html`);
+  }
+
+  /** Every tab, with its address. Puppeteer's own `page.url()` does not follow extension pages in Firefox. */
+  async pages() {
+    const pages = await this.browser.pages();
+    const contexts = await this.#contexts();
+    return contexts.flatMap(({ context, url }) => {
+      const page = pages.find((candidate) => candidate.mainFrame()._id === context);
+      return page ? [{ page, url, context }] : [];
+    });
+  }
+
+  /** Addresses and titles of all tabs, as the browser shows them. */
+  tabs() {
+    return this.chrome(() => gBrowser.tabs.map((tab) => ({ url: tab.linkedBrowser.currentURI.spec, title: tab.label })));
+  }
+
+  /** Whether the event page runs. */
+  workerRuns() {
+    return this.chrome((id) => WebExtensionPolicy.getByID(id).extension.backgroundState === 'running', ID);
+  }
+
+  /** Stops the event page as the browser would, but now. */
+  async killWorker() {
+    await this.chrome(async (id) => {
+      const { extension } = WebExtensionPolicy.getByID(id);
+      if (extension.backgroundState === 'running' || extension.backgroundState === 'starting') {
+        await extension.terminateBackground({ ignoreDevToolsAttached: true, disableResetIdleForTest: true });
+      }
+    }, ID);
+  }
+
+  async setColorScheme(page, scheme) {
+    await this.chrome(
+      (value) => Services.prefs.setIntPref('layout.css.prefers-color-scheme.content-override', value),
+      scheme === 'dark' ? 0 : 1,
+    );
+    await until(`${scheme} is on`, () =>
+      page.evaluate((wanted) => matchMedia(`(prefers-color-scheme: ${wanted})`).matches, scheme),
+    );
+  }
+
+  readClipboard() {
+    return this.chrome(() => {
+      const transferable = Cc['@mozilla.org/widget/transferable;1'].createInstance(Ci.nsITransferable);
+      transferable.init(null);
+      transferable.addDataFlavor('text/plain');
+      Services.clipboard.getData(
+        transferable,
+        Services.clipboard.kGlobalClipboard,
+        window.browsingContext.currentWindowContext,
+      );
+      const data = {};
+      transferable.getTransferData('text/plain', data);
+      return data.value.QueryInterface(Ci.nsISupportsString).data;
+    });
+  }
+
+  /** Brings the tab back that was closed last; returns its page. */
+  async reopenClosedTab() {
+    const before = new Set((await this.#contexts()).map(({ context }) => context));
+    await this.chrome(() => {
+      SessionStore.undoCloseTab(window, 0);
+    });
+    return until('the closed tab is open again', async () =>
+      (await this.pages()).find(({ context }) => !before.has(context))?.page,
+    );
+  }
+
+  /** Starts to collect what extension pages and web pages print; returns the (growing) list. */
+  async collectConsole() {
+    const lines = [];
+    lines.read = async () => {
+      const messages = await this.chrome(() => {
+        const storage = Cc['@mozilla.org/consoleAPI-storage;1'].getService(Ci.nsIConsoleAPIStorage);
+        const calls = storage.getEvents().map((event) => event.arguments.map(String).join(' '));
+        const errors = Services.console.getMessageArray().map((message) => message.message);
+        return [...calls, ...errors];
+      });
+      lines.splice(0, lines.length, ...messages);
+      return lines;
+    };
+    return lines;
+  }
+
+  async closed() {
+    await once(this.process, 'exit');
+  }
+
+  /** The process and its children die at once. */
+  async kill() {
+    const ended = once(this.process, 'exit');
+    this.process.kill('SIGKILL');
+    await ended;
+  }
+
+  async close() {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      const ended = once(this.process, 'exit');
+      await this.browser.close().catch(() => this.process.kill('SIGKILL'));
+      await ended;
+    }
+    await rm(this.profile, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
