@@ -1,1 +1,177 @@
-fn main() {}
+//! `cargo xtask`: builds, runs, tests and packages Tokenkeep.
+//!
+//! This file is the command line only. `workspace` knows where things are, `process` runs other programs, `setup`
+//! installs what is missing, `build` makes the two unpacked extensions, `manifest` their manifests, `package` the store
+//! packages, `lint` and `test` check, and `drivers` starts the programs of `tests/e2e` in real browsers.
+
+#![allow(clippy::print_stdout, reason = "a build tool talks to the person who started it")]
+#![allow(clippy::print_stderr, reason = "a build tool talks to the person who started it")]
+
+mod browser;
+mod build;
+mod drivers;
+mod lint;
+mod manifest;
+mod package;
+mod process;
+mod progress;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::browser::Browser;
+use crate::test::Part;
+use crate::workspace::Workspace;
+
+/// Build, run, test and package Tokenkeep
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the unpacked extension for both browsers (target/extension/chromium and target/extension/firefox)
+    Build,
+    /// Open a browser with the extension, a ready profile and the sandbox in place of LinkedIn
+    ///
+    /// Installs what is missing first. Without a display it drives the main job itself: click, consent, capture,
+    /// exchange, copy; it prints each step with its time, what reached the redirect host, and where the screenshots are.
+    Demo(DemoArgs),
+    /// Run everything that CI runs
+    ///
+    /// The parts, in order: lint, native, browser, package, e2e-chromium, e2e-firefox, soak-chromium, soak-firefox.
+    Test(TestArgs),
+    /// Check format, clippy (native and WebAssembly) and both packages with addons-linter
+    Lint,
+    /// Make the store packages dist/tokenkeep-chromium.zip and dist/tokenkeep-firefox.zip and check their sizes
+    Dist(DistArgs),
+    /// Run many flows with faults and killed workers, and count what was lost or leaked
+    Soak(SoakArgs),
+    /// Measure popup, capture and sizes against the budgets
+    Bench(BenchArgs),
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    /// Show no window: drive the main job and print each step
+    #[arg(long)]
+    headless: bool,
+    /// The browser to use
+    #[arg(long, value_enum, default_value_t = Browser::Chromium)]
+    browser: Browser,
+}
+
+#[derive(Args)]
+struct TestArgs {
+    /// Run only this part (may be repeated)
+    #[arg(long, value_enum, value_name = "PART")]
+    only: Vec<Part>,
+    /// Leave this part out (may be repeated)
+    #[arg(long, value_enum, value_name = "PART")]
+    skip: Vec<Part>,
+    /// Run the remaining parts after one has failed
+    #[arg(long)]
+    keep_going: bool,
+}
+
+#[derive(Args)]
+struct DistArgs {
+    /// Build a second time, from a copy of the sources in another directory, and compare the packages byte by byte
+    #[arg(long)]
+    check_reproducible: bool,
+}
+
+#[derive(Args)]
+struct SoakArgs {
+    /// The browser to use
+    #[arg(long, value_enum, default_value_t = Browser::Chromium)]
+    browser: Browser,
+    /// How many flows to run
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    flows: u32,
+    /// Start of the random choices: repeats an earlier run's order
+    #[arg(long)]
+    seed: Option<u32>,
+}
+
+#[derive(Args)]
+struct BenchArgs {
+    /// The browser to use
+    #[arg(long, value_enum, default_value_t = Browser::Chromium)]
+    browser: Browser,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    process::end_children_on_signals()?;
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Build => {
+            let tools = setup::ensure(&workspace, &setup::Needs::to_build())?;
+            build::build(&workspace, &tools)?;
+        }
+        Command::Demo(args) => return drivers::demo(&workspace, args.browser, args.headless),
+        Command::Test(args) => return test::test(&workspace, &args.only, &args.skip, args.keep_going),
+        Command::Lint => lint::lint(&workspace)?,
+        Command::Dist(args) => {
+            let tools = setup::ensure(&workspace, &setup::Needs::to_build())?;
+            let packages = package::dist(&workspace, &tools)?;
+            if args.check_reproducible {
+                package::check_reproducible(&workspace, &tools, &packages)?;
+            }
+        }
+        Command::Soak(args) => return drivers::soak(&workspace, args.browser, args.flows, args.seed),
+        Command::Bench(args) => return drivers::bench(&workspace, args.browser),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_explains_itself() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            for argument in command.get_arguments().filter(|argument| argument.get_id() != "help") {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {} has no help",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
+        }
+    }
+}

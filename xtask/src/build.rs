@@ -1,0 +1,312 @@
+//! From the sources to the two unpacked extensions.
+//!
+//! The output depends on the sources, the toolchain and the lockfiles, and on nothing else: not on where the sources lie
+//! or on who builds them. The store's reviewers build it again and compare.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::browser::Browser;
+use crate::manifest;
+use crate::process;
+use crate::progress::step;
+use crate::setup::{Tools, WASM_TARGET};
+use crate::workspace::Workspace;
+
+/// The Cargo profile of the WebAssembly that ships.
+const PROFILE: &str = "extension";
+
+/// The name of the JavaScript and, with `_bg`, of the WebAssembly.
+const NAME: &str = "tokenkeep";
+
+/// What rustc 1.95 emits for `wasm32-unknown-unknown`, by binaryen's names. Never all features: binaryen would then use
+/// proposals that no browser has.
+const WASM_FEATURES: [&str; 8] = [
+    "bulk-memory",
+    "bulk-memory-opt",
+    "call-indirect-overlong",
+    "multivalue",
+    "mutable-globals",
+    "nontrapping-float-to-int",
+    "reference-types",
+    "sign-ext",
+];
+
+/// The parts of the extension that are shipped as they are: a path in the repository and its path in the package.
+const SHIPPED_AS_IS: [(&str, &str); 4] = [
+    ("www", ""),
+    ("extension/background.js", "background.js"),
+    ("extension/icons", "icons"),
+    ("extension/_locales", "_locales"),
+];
+
+/// Where the unpacked extension of one browser is built.
+pub(crate) fn unpacked(workspace: &Workspace, browser: Browser) -> PathBuf {
+    workspace.target().join("extension").join(browser.name())
+}
+
+/// The WebAssembly that ships.
+pub(crate) fn wasm(workspace: &Workspace, browser: Browser) -> PathBuf {
+    unpacked(workspace, browser).join(format!("{NAME}_bg.wasm"))
+}
+
+/// Builds both unpacked extensions.
+pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
+    let cargo_home = cargo_home()?;
+    let compiled = step("compile to WebAssembly", || compile(workspace, &cargo_home))?;
+    let bindings = workspace.target().join("extension").join("bindings");
+    step("write the JavaScript bindings", || bind(&compiled, &bindings))?;
+    step("shrink the WebAssembly", || {
+        optimize(workspace, tools, &bindings.join(format!("{NAME}_bg.wasm")))
+    })?;
+    names_no_place(&bindings, &[workspace.root(), &cargo_home])?;
+    for browser in Browser::ALL {
+        let directory = unpacked(workspace, browser);
+        step(&format!("put together {}", directory.display()), || {
+            assemble(workspace, browser, &bindings)
+        })?;
+    }
+    Ok(())
+}
+
+fn compile(workspace: &Workspace, cargo_home: &Path) -> Result<PathBuf> {
+    // The downloads decide which directories are to be renamed, so they come first.
+    process::run(
+        workspace
+            .cargo()
+            .args(["fetch", "--locked", "--quiet", "--target", WASM_TARGET]),
+    )?;
+    let flags = remapped_paths(workspace, cargo_home)?.join(&OsString::from("\u{1f}"));
+    process::run(
+        workspace
+            .cargo()
+            .args(["build", "--locked", "--package", "tokenkeep", "--lib"])
+            .args(["--profile", PROFILE, "--target", WASM_TARGET])
+            .arg("--target-dir")
+            .arg(workspace.target())
+            // This variable also outweighs a person's own flags, which would change the output.
+            .env("CARGO_ENCODED_RUSTFLAGS", flags),
+    )?;
+    Ok(workspace
+        .target()
+        .join(WASM_TARGET)
+        .join(PROFILE)
+        .join(format!("{NAME}.wasm")))
+}
+
+/// Flags that rename every directory of this machine which the compiler would write into the output. The last match wins.
+fn remapped_paths(workspace: &Workspace, cargo_home: &Path) -> Result<Vec<OsString>> {
+    let rustc =
+        |arguments: &[&str]| process::output(Command::new("rustc").args(arguments).current_dir(workspace.root()));
+    let sysroot = PathBuf::from(rustc(&["--print", "sysroot"])?.trim());
+    let version = rustc(&["--version", "--verbose"])?;
+    let commit = version
+        .lines()
+        .find_map(|line| line.strip_prefix("commit-hash: "))
+        .context("rustc has no commit")?;
+
+    let mut renamed = vec![
+        (workspace.root().to_owned(), "/tokenkeep".to_owned()),
+        (cargo_home.to_owned(), "/cargo".to_owned()),
+        (sysroot.clone(), "/rust".to_owned()),
+        // Where the component rust-src is installed, rustc finds the standard library there instead of at this name.
+        (sysroot.join("lib/rustlib/src/rust"), format!("/rustc/{commit}")),
+    ];
+    // The directory of a registry is named after its address, which a mirror changes.
+    let registries = cargo_home.join("registry").join("src");
+    let entries = fs::read_dir(&registries).with_context(|| format!("reading {}", registries.display()))?;
+    for entry in entries {
+        renamed.push((entry?.path(), "/crates".to_owned()));
+    }
+    Ok(renamed
+        .into_iter()
+        .map(|(path, name)| {
+            let mut flag = OsString::from("--remap-path-prefix=");
+            flag.push(path);
+            flag.push("=");
+            flag.push(name);
+            flag
+        })
+        .collect())
+}
+
+/// Cargo's own directory, as Cargo finds it.
+fn cargo_home() -> Result<PathBuf> {
+    if let Some(home) = env::var_os("CARGO_HOME").filter(|home| !home.is_empty()) {
+        return Ok(PathBuf::from(home));
+    }
+    Ok(env::home_dir()
+        .context("there is no home directory to find Cargo's in: set $CARGO_HOME")?
+        .join(".cargo"))
+}
+
+fn bind(compiled: &Path, bindings: &Path) -> Result<()> {
+    empty_directory(bindings)?;
+    Bindgen::new()
+        .input_path(compiled)
+        .out_name(NAME)
+        .web(true)?
+        .typescript(false)
+        // The worker throws an instance away after a panic and starts a new one.
+        .reset_state_function(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate(bindings)
+        .context("wasm-bindgen")
+}
+
+fn optimize(workspace: &Workspace, tools: &Tools, wasm: &Path) -> Result<()> {
+    let binaryen = workspace.e2e().join("node_modules/binaryen/bin/wasm-opt");
+    let mut command = tools.node();
+    command.arg(binaryen).args(["-Oz", "--mvp-features"]);
+    for feature in WASM_FEATURES {
+        command.arg(format!("--enable-{feature}"));
+    }
+    process::run(
+        command
+            .args(["--strip-target-features", "--output"])
+            .arg(wasm)
+            .arg(wasm),
+    )
+}
+
+/// Fails if a directory of this machine is named in what ships.
+fn names_no_place(bindings: &Path, places: &[&Path]) -> Result<()> {
+    for file in files_below(bindings)? {
+        let bytes = fs::read(bindings.join(&file))?;
+        for place in places {
+            let name = place.as_os_str().as_encoded_bytes();
+            let named = bytes.windows(name.len()).any(|window| window == name);
+            ensure!(
+                !named,
+                "{} names {}: the output would differ elsewhere",
+                file.display(),
+                place.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn assemble(workspace: &Workspace, browser: Browser, bindings: &Path) -> Result<()> {
+    let directory = unpacked(workspace, browser);
+    empty_directory(&directory)?;
+    for (from, to) in SHIPPED_AS_IS {
+        copy(&workspace.root().join(from), &directory.join(to))?;
+    }
+    copy(bindings, &directory)?;
+    let manifest = directory.join("manifest.json");
+    fs::write(&manifest, manifest::generate(workspace, browser)?)
+        .with_context(|| format!("writing {}", manifest.display()))
+}
+
+/// Copies a file, or everything in a directory. Two sources of one path are a mistake.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if from.is_file() {
+        return copy_file(from, to);
+    }
+    for file in files_below(from)? {
+        copy_file(&from.join(&file), &to.join(&file))?;
+    }
+    Ok(())
+}
+
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        bail!("{} comes from two places, one of them {}", to.display(), from.display());
+    }
+    if let Some(directory) = to.parent() {
+        fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    }
+    fs::copy(from, to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+    Ok(())
+}
+
+/// The relative paths of all files below a directory, sorted.
+pub(crate) fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut pending = vec![PathBuf::new()];
+    while let Some(relative) = pending.pop() {
+        let absolute = directory.join(&relative);
+        let entries = fs::read_dir(&absolute).with_context(|| format!("reading {}", absolute.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let path = relative.join(entry.file_name());
+            if entry.path().is_dir() {
+                pending.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn empty_directory(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory).with_context(|| format!("emptying {}", directory.display()))?;
+    }
+    fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::{copy, empty_directory, files_below, names_no_place};
+
+    #[test]
+    fn files_are_listed_in_one_order_at_any_depth() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for path in ["b/two", "a", "b/one", "c/d/e"] {
+            let path = directory.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            fs::write(path, "").expect("written");
+        }
+        let expected: Vec<_> = ["a", "b/one", "b/two", "c/d/e"].iter().map(PathBuf::from).collect();
+        assert_eq!(files_below(directory.path()).expect("listed"), expected);
+    }
+
+    #[test]
+    fn a_path_that_two_sources_make_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::create_dir(&from).expect("made");
+        fs::write(from.join("file"), "1").expect("written");
+        copy(&from, &to).expect("the first time");
+        assert!(
+            copy(&from, &to)
+                .expect_err("the second time")
+                .to_string()
+                .contains("two places")
+        );
+        empty_directory(&to).expect("emptied");
+        copy(&from, &to).expect("after emptying");
+    }
+
+    #[test]
+    fn a_named_directory_is_found_in_the_output() {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(
+            directory.path().join("x.wasm"),
+            b"\0asm panicked at /home/me/src/lib.rs",
+        )
+        .expect("written");
+        let places = |place| names_no_place(directory.path(), &[Path::new(place)]);
+        assert!(places("/home/you").is_ok());
+        assert!(
+            places("/home/me")
+                .expect_err("named")
+                .to_string()
+                .starts_with("x.wasm names /home/me")
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Starts the Node programs of `tests/e2e`, which drive a real browser with the packed extension against the sandbox.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, ExitStatus};
+
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+
+use crate::browser::Browser;
+use crate::package::{self, Packages};
+use crate::process;
+use crate::progress::{note, step};
+use crate::setup::{self, Needs, Tools};
+use crate::workspace::Workspace;
+
+/// What the drivers are given: the packed extension as a store would deliver it, and the sandbox.
+pub(crate) struct Stage<'a> {
+    workspace: &'a Workspace,
+    tools: &'a Tools,
+    /// Chromium loads directories only.
+    chromium: TempDir,
+    firefox: PathBuf,
+    sandbox: PathBuf,
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) fn new(workspace: &'a Workspace, tools: &'a Tools, packages: &Packages) -> Result<Self> {
+        let chromium = tempfile::Builder::new()
+            .prefix("tokenkeep-")
+            .tempdir()
+            .context("making a directory")?;
+        packages.unpack(Browser::Chromium, chromium.path())?;
+        step("build the sandbox", || {
+            process::run(
+                workspace
+                    .cargo()
+                    .args(["build", "--locked", "--package", "tokenkeep-sandbox"]),
+            )
+        })?;
+        let sandbox = format!("tokenkeep-sandbox{}", env::consts::EXE_SUFFIX);
+        Ok(Self {
+            workspace,
+            tools,
+            chromium,
+            firefox: packages.file(Browser::Firefox).to_owned(),
+            sandbox: workspace.target().join("debug").join(sandbox),
+        })
+    }
+
+    /// Node with everything that a driver needs in its environment.
+    fn node(&self, browser: Browser) -> Result<Command> {
+        let screenshots = self.workspace.screenshots();
+        fs::create_dir_all(&screenshots).with_context(|| format!("making {}", screenshots.display()))?;
+        let mut command = self.tools.node();
+        command
+            .current_dir(self.workspace.root())
+            .env("TOKENKEEP_BROWSER", browser.name())
+            .env("TOKENKEEP_EXTENSION_CHROMIUM", self.chromium.path())
+            .env("TOKENKEEP_EXTENSION_FIREFOX", &self.firefox)
+            .env("TOKENKEEP_SANDBOX", &self.sandbox)
+            .env("TOKENKEEP_SCREENSHOTS", screenshots);
+        Ok(command)
+    }
+
+    /// One driver program.
+    fn driver(&self, name: &str, browser: Browser) -> Result<Command> {
+        let program = self.workspace.e2e().join(name);
+        ensure!(program.is_file(), "{} is missing", program.display());
+        let mut command = self.node(browser)?;
+        command.arg(program).args(["--browser", browser.name()]);
+        Ok(command)
+    }
+
+    /// The end-to-end tests in one browser.
+    pub(crate) fn end_to_end_tests(&self, browser: Browser) -> Result<()> {
+        let directory = self.workspace.e2e();
+        let entries = fs::read_dir(&directory).with_context(|| format!("reading {}", directory.display()))?;
+        let mut tests = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with(".test.mjs") {
+                tests.push(path);
+            }
+        }
+        ensure!(
+            !tests.is_empty(),
+            "there is no end-to-end test in {}",
+            directory.display()
+        );
+        tests.sort();
+        let mut command = self.node(browser)?;
+        // One file after the other: each starts browsers, and two at once on a small machine measure each other.
+        command
+            .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
+            .args(tests);
+        process::run(&mut command)
+    }
+
+    /// Many flows with faults in one browser.
+    pub(crate) fn soak(&self, browser: Browser, flows: u32, seed: Option<u32>) -> Result<ExitStatus> {
+        let mut command = self.driver("soak.mjs", browser)?;
+        command.args(["--flows", &flows.to_string()]);
+        if let Some(seed) = seed {
+            command.args(["--seed", &seed.to_string()]);
+        }
+        process::status(&mut command)
+    }
+}
+
+/// `cargo xtask demo`
+pub(crate) fn demo(workspace: &Workspace, browser: Browser, headless: bool) -> Result<ExitCode> {
+    let headless = headless || without_display();
+    on_stage(workspace, browser, |stage| {
+        let mut command = stage.driver("demo.mjs", browser)?;
+        if headless {
+            command.arg("--headless");
+        }
+        process::status(&mut command)
+    })
+}
+
+/// `cargo xtask soak`
+pub(crate) fn soak(workspace: &Workspace, browser: Browser, flows: u32, seed: Option<u32>) -> Result<ExitCode> {
+    on_stage(workspace, browser, |stage| stage.soak(browser, flows, seed))
+}
+
+/// `cargo xtask bench`
+pub(crate) fn bench(workspace: &Workspace, browser: Browser) -> Result<ExitCode> {
+    on_stage(workspace, browser, |stage| {
+        process::status(&mut stage.driver("bench.mjs", browser)?)
+    })
+}
+
+/// Sets up and builds everything for one browser, then hands on how the driver ended.
+fn on_stage(
+    workspace: &Workspace,
+    browser: Browser,
+    drive: impl FnOnce(&Stage<'_>) -> Result<ExitStatus>,
+) -> Result<ExitCode> {
+    let tools = setup::ensure(workspace, &Needs::to_build().and_browser(browser))?;
+    let packages = package::dist(workspace, &tools)?;
+    let stage = Stage::new(workspace, &tools, &packages)?;
+    Ok(exit_code(drive(&stage)?))
+}
+
+/// A driver's exit code, or 1 when a signal ended it.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Whether there is nowhere to show a window.
+fn without_display() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let without = cfg!(target_os = "linux") && !is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY");
+    if without {
+        note("neither $DISPLAY nor $WAYLAND_DISPLAY is set: running headless");
+    }
+    without
+}
