@@ -1,0 +1,247 @@
+//! Requests and responses as values: they can be printed (redacted), compared and replayed.
+
+use std::fmt;
+
+use super::form;
+
+/// At most this much of a response is read.
+pub const MAX_RESPONSE_BYTES: usize = 1 << 20;
+
+/// Form and query parameters that may be printed; every other value is a secret until proven otherwise.
+const PUBLIC_PARAMETERS: [&str; 8] = [
+    "client_id",
+    "code_challenge_method",
+    "grant_type",
+    "iss",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "token_type_hint",
+];
+
+/// Headers that may be printed.
+const PUBLIC_HEADERS: [&str; 5] = ["accept", "content-length", "content-type", "date", "x-li-uuid"];
+
+/// The methods that the protocol uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `POST`
+    Post,
+}
+
+impl Method {
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// A request body; `Debug` shows its length only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretBody(Vec<u8>);
+
+impl SecretBody {
+    /// Takes the bytes to send.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes to send.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether there is nothing to send.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for SecretBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        redacted_bytes(f, self.0.len())
+    }
+}
+
+/// A request to send. `Debug` shows no value of a parameter or header that is not known to be public.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: String,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: SecretBody,
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (base, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
+        let is_form = self.headers.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case("content-type") && value.starts_with("application/x-www-form-urlencoded")
+        });
+        let mut out = f.debug_struct("HttpRequest");
+        out.field("method", &self.method)
+            .field("url", &base)
+            .field("query", &Parameters(query.as_bytes()));
+        out.field("headers", &Headers(&self.headers));
+        if is_form {
+            out.field("body", &Parameters(self.body.expose())).finish()
+        } else {
+            out.field("body", &self.body).finish()
+        }
+    }
+}
+
+/// A response as it was read. `Debug` shows the length of the body only: a token may be inside.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status code.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What was read of the body, at most [`MAX_RESPONSE_BYTES`].
+    pub body: Vec<u8>,
+    /// Whether the body went on, or broke off.
+    pub truncated: bool,
+}
+
+impl HttpResponse {
+    /// The first header of that name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the media type, without its parameters, is this one.
+    #[must_use]
+    pub fn is_media_type(&self, media_type: &str) -> bool {
+        self.header("content-type").is_some_and(|value| {
+            value
+                .split(';')
+                .next()
+                .is_some_and(|own| own.trim().eq_ignore_ascii_case(media_type))
+        })
+    }
+}
+
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpResponse")
+            .field("status", &self.status)
+            .field("headers", &Headers(&self.headers))
+            .field("body", &Redacted(self.body.len()))
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
+struct Redacted(usize);
+
+impl fmt::Debug for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        redacted_bytes(f, self.0)
+    }
+}
+
+fn redacted_bytes(f: &mut fmt::Formatter<'_>, length: usize) -> fmt::Result {
+    write!(f, "[{length} bytes redacted]")
+}
+
+struct Parameters<'a>(&'a [u8]);
+
+impl fmt::Debug for Parameters<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(form::parse(self.0).iter().map(|pair| shown(pair, &PUBLIC_PARAMETERS)))
+            .finish()
+    }
+}
+
+struct Headers<'a>(&'a [(String, String)]);
+
+impl fmt::Debug for Headers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.0.iter().map(|pair| shown(pair, &PUBLIC_HEADERS)))
+            .finish()
+    }
+}
+
+fn shown<'a>((name, value): &'a (String, String), public: &[&str]) -> (&'a str, &'a str) {
+    (
+        name,
+        if public.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            value
+        } else {
+            "[redacted]"
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_only_what_is_public() {
+        let request = HttpRequest {
+            method: Method::Post,
+            url: "https://as.example/token?code=SECRET0".into(),
+            headers: vec![
+                ("content-type".into(), "application/x-www-form-urlencoded".into()),
+                ("Authorization".into(), "Basic SECRET1".into()),
+            ],
+            body: SecretBody::new("grant_type=authorization_code&code=SECRET2&client_secret=SECRET3&new_thing=SECRET4"),
+        };
+        let shown = format!("{request:?}");
+        assert!(!shown.contains("SECRET"), "{shown}");
+        assert!(
+            shown.contains("authorization_code") && shown.contains("https://as.example/token"),
+            "{shown}"
+        );
+
+        let response = HttpResponse {
+            status: 200,
+            headers: vec![
+                ("set-cookie".into(), "SECRET5".into()),
+                ("content-type".into(), "text/html".into()),
+            ],
+            body: b"SECRET6".to_vec(),
+            truncated: false,
+        };
+        let shown = format!("{response:?}");
+        assert!(
+            !shown.contains("SECRET") && shown.contains("7 bytes") && shown.contains("text/html"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn headers_by_any_case_and_media_type_without_parameters() {
+        let response = HttpResponse {
+            status: 200,
+            headers: vec![("content-type".into(), "Application/JSON ; charset=utf-8".into())],
+            body: Vec::new(),
+            truncated: false,
+        };
+        assert_eq!(
+            response.header("Content-Type"),
+            Some("Application/JSON ; charset=utf-8")
+        );
+        assert!(response.is_media_type("application/json") && !response.is_media_type("application/jso"));
+    }
+}

@@ -1,0 +1,185 @@
+//! Texts that came from a server, made fit to be shown and stored.
+
+/// Without control and direction characters, and at most `max` characters long.
+#[must_use]
+pub fn clean(text: &str, max: usize) -> String {
+    let mut out = String::new();
+    for (index, c) in text.trim().chars().enumerate() {
+        if index == max {
+            out.push('…');
+            break;
+        }
+        out.push(if is_invisible(c) { ' ' } else { c });
+    }
+    out
+}
+
+/// Controls, and the direction marks that make a text read as another one.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// Replaces `&quot;`, `&amp;`, `&lt;`, `&gt;`, `&apos;` and numeric references, once: LinkedIn HTML-escapes the
+/// `error_description` inside the URL encoding (linkedin.md §0, item 10). What is no reference stays as it is.
+#[must_use]
+pub fn html_unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('&') {
+        let (before, from) = rest.split_at(start);
+        out.push_str(before);
+        // "&#x10FFFF;" is the longest reference that means something.
+        let end = from.bytes().take(10).position(|b| b == b';');
+        if let Some((c, end)) = end.and_then(|end| Some((reference(&from[1..end])?, end))) {
+            out.push(c);
+            rest = &from[end + 1..];
+        } else {
+            out.push('&');
+            rest = &from[1..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn reference(name: &str) -> Option<char> {
+    match name {
+        "quot" => Some('"'),
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let (digits, radix) = number.strip_prefix(['x', 'X']).map_or((number, 10), |hex| (hex, 16));
+            // from_str_radix would take a sign
+            digits.bytes().all(|b| b.is_ascii_alphanumeric()).then_some(())?;
+            char::from_u32(u32::from_str_radix(digits, radix).ok()?).filter(|c| *c != '\0')
+        }
+    }
+}
+
+/// The longest excerpt of a body that is kept as evidence.
+const EXCERPT: usize = 200;
+
+/// A short, readable piece of a body that could not be understood: tags left out, white space collapsed, and whatever
+/// looks like a token replaced.
+#[must_use]
+pub fn excerpt(body: &[u8]) -> String {
+    // Enough for the excerpt even when most of it is markup, and bounded when the body is huge.
+    let text = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
+    let mut collapsed = String::new();
+    for word in without_tags(&text).split(|c: char| c.is_whitespace() || is_invisible(c)) {
+        if !word.is_empty() {
+            collapsed.push_str(word);
+            collapsed.push(' ');
+        }
+        if collapsed.len() > 16 * EXCERPT {
+            break;
+        }
+    }
+    clean(&redacted(&collapsed), EXCERPT)
+}
+
+/// The text between the tags, without that of scripts and styles.
+fn without_tags(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        out.push_str(&rest[..start]);
+        out.push(' ');
+        let tag = &rest[start + 1..];
+        let hidden = ["script", "style"]
+            .into_iter()
+            .find(|name| tag.get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(name)));
+        rest = tag.find('>').map_or("", |end| &tag[end + 1..]);
+        if hidden.is_some() {
+            rest = rest.find("</").map_or("", |end| &rest[end..]);
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Names whose value is a secret however short it is.
+const SECRET_NAMES: [&str; 5] = [
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "client_secret",
+    "code_verifier",
+];
+
+/// Replaces every run of token characters that is long, or long enough and mixes letters and digits, or follows the
+/// name of a secret.
+fn redacted(text: &str) -> String {
+    let mut out = String::new();
+    let mut run = String::new();
+    let mut after_name = false;
+    for c in text.chars().chain(Some('\0')) {
+        if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '~' | '+' | '/' | '%') {
+            run.push(c);
+            continue;
+        }
+        if !run.is_empty() {
+            let mixed = run.bytes().any(|b| b.is_ascii_digit()) && run.bytes().any(|b| b.is_ascii_alphabetic());
+            let is_name = SECRET_NAMES.contains(&run.as_str());
+            let hide = !is_name && (after_name || run.len() >= 16 || (run.len() >= 8 && mixed));
+            out.push_str(if hide { "[redacted]" } else { &run });
+            after_name = is_name;
+            run.clear();
+        }
+        out.push(c);
+    }
+    // the end mark of the loop above
+    out.pop();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_references_are_replaced_once() {
+        for (text, expected) in [
+            (
+                "Scope &quot;r_liteprofile&quot; is not",
+                "Scope \"r_liteprofile\" is not",
+            ),
+            ("&lt;b&gt; &amp; &apos;x&#39; &#x27;&#X27;", "<b> & 'x' ''"),
+            ("&amp;quot;", "&quot;"),
+            (
+                "a & b &unknown; &; &#; &#x; &#0; &#xD800; &#x110000; &#+39; &quot",
+                "a & b &unknown; &; &#; &#x; &#0; &#xD800; &#x110000; &#+39; &quot",
+            ),
+            ("&é;&", "&é;&"),
+        ] {
+            assert_eq!(html_unescape(text), expected);
+        }
+    }
+
+    #[test]
+    fn cleaning_removes_what_cannot_be_seen() {
+        assert_eq!(clean("  a\u{0}b\u{202E}c\n ", 10), "a b c");
+        assert_eq!(clean("abcdef", 3), "abc…");
+        assert_eq!(clean("abc", 3), "abc");
+    }
+
+    #[test]
+    fn excerpts_show_the_text_and_no_token() {
+        let page = b"<!doctype html><html><head><title>403 ERROR</title><style>p{}</style><script>var a='<p>'</script>\
+            </head><body>\r\n<h1>The request could not be satisfied.</h1></body></html>";
+        assert_eq!(excerpt(page), "403 ERROR The request could not be satisfied.");
+        let half = br#"{"access_token" : "abc","id":"abcdefghijklmnopqrstuvwx","k":"AQVK1234","expires_in":51"#;
+        let shown = r#"{"access_token" : "[redacted]","id":"[redacted]","k":"[redacted]","expires_in":51"#;
+        assert_eq!(excerpt(half), shown);
+        assert_eq!(
+            excerpt(b"client_secret=hunter&code=1"),
+            "client_secret=[redacted]&code=1"
+        );
+        assert!(excerpt(&[0xff; 100_000]).chars().count() <= EXCERPT + 1);
+        assert_eq!(excerpt(b""), "");
+    }
+}

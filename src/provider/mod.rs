@@ -1,0 +1,277 @@
+//! Authorization servers and their habits, as data. Code asks for a habit, never for a name.
+
+mod linkedin;
+
+use serde::{Deserialize, Serialize};
+
+use crate::oauth::{ClientAuthentication, EndpointUrl, Scopes};
+
+/// Whether PKCE (RFC 7636) is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pkce {
+    /// Never: the provider refuses a `code_verifier`.
+    Off,
+    /// Sent, and nothing works without.
+    Required,
+    /// Sent; the provider would do without.
+    Optional,
+}
+
+impl Pkce {
+    /// Whether a challenge and a verifier go out.
+    #[must_use]
+    pub fn is_sent(self) -> bool {
+        self != Self::Off
+    }
+}
+
+/// Whether the client has a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretRule {
+    /// A confidential client.
+    Required,
+    /// A public client.
+    None,
+}
+
+/// Whether the authorization response has `iss` (RFC 9207).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IssSupport {
+    /// Never seen; one that names another issuer is refused all the same.
+    Never,
+    /// Not always.
+    Sometimes,
+    /// Always: its absence is an attack.
+    Always,
+}
+
+impl IssSupport {
+    /// Whether an answer without `iss` is refused.
+    #[must_use]
+    pub fn is_required(self) -> bool {
+        self == Self::Always
+    }
+}
+
+/// What happens to the `Origin` header that a browser adds to the token request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OriginPolicy {
+    /// Sent as the browser does.
+    Keep,
+    /// Removed: a confidential client's request does not come from a page.
+    Remove,
+}
+
+/// Which redirect URIs the provider takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectRule {
+    /// Whatever is registered.
+    Any,
+    /// `127.0.0.1` or `[::1]` (RFC 8252 §7.3).
+    LoopbackIpOnly,
+}
+
+/// Whether a scope can still be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScopeStatus {
+    /// Granted to apps that have the product.
+    Current,
+    /// Not granted to new apps any more.
+    Legacy {
+        /// What to ask for instead, scope tokens separated by spaces.
+        successor: &'static str,
+    },
+    /// Not granted to anybody who asks now.
+    Closed,
+}
+
+/// What is known of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScopeInfo {
+    /// The scope token.
+    pub name: &'static str,
+    /// The product of the provider's portal that gives it.
+    pub product: &'static str,
+    /// Whether it can still be had.
+    pub status: ScopeStatus,
+}
+
+/// A request that shows that a token works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// The scope that it needs.
+    pub scope: &'static str,
+    /// A URL to GET with the token.
+    pub url: &'static str,
+}
+
+/// An authorization server and its habits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provider {
+    /// What profiles store.
+    pub id: &'static str,
+    /// What people read.
+    pub name: &'static str,
+    /// `issuer`.
+    pub issuer: &'static str,
+    /// `authorization_endpoint`.
+    pub authorization_endpoint: &'static str,
+    /// `token_endpoint`.
+    pub token_endpoint: &'static str,
+    /// `userinfo_endpoint`.
+    pub userinfo_endpoint: Option<&'static str>,
+    /// PKCE or not.
+    pub pkce: Pkce,
+    /// Where id and secret go.
+    pub client_authentication: ClientAuthentication,
+    /// Whether there is a secret.
+    pub secret: SecretRule,
+    /// What stands between two scopes in the request.
+    pub scope_separator: &'static str,
+    /// Suggested scopes; when there are some, a request without scopes is refused.
+    pub default_scopes: &'static [&'static str],
+    /// `iss` in the authorization response.
+    pub iss: IssSupport,
+    /// How long a code can be exchanged, in seconds.
+    pub code_lifetime_s: u64,
+    /// Further parameters of the authorization request.
+    pub extra_authorization_parameters: &'static [(&'static str, &'static str)],
+    /// The `Origin` header of the token request.
+    pub origin: OriginPolicy,
+    /// Which redirect URIs it takes.
+    pub redirect_rule: RedirectRule,
+    /// Where the app's client id, secret and redirect URIs are kept.
+    pub app_settings_url: &'static str,
+    /// The scopes it knows.
+    pub scopes: &'static [ScopeInfo],
+    /// Requests to try a token with, the best first; the first one is also the last resort.
+    pub probes: &'static [Probe],
+}
+
+impl Provider {
+    /// `authorization_endpoint`, parsed.
+    #[must_use]
+    pub fn authorization_endpoint_url(&self) -> EndpointUrl {
+        endpoint(self.authorization_endpoint)
+    }
+
+    /// `token_endpoint`, parsed.
+    #[must_use]
+    pub fn token_endpoint_url(&self) -> EndpointUrl {
+        endpoint(self.token_endpoint)
+    }
+
+    /// What is known of a scope.
+    #[must_use]
+    pub fn scope(&self, name: &str) -> Option<&'static ScopeInfo> {
+        self.scopes.iter().find(|scope| scope.name == name)
+    }
+
+    /// The URL to try a token with that has these scopes.
+    #[must_use]
+    pub fn probe_url(&self, granted: &Scopes) -> Option<&'static str> {
+        let fitting = self.probes.iter().find(|probe| granted.contains(probe.scope));
+        fitting.or(self.probes.first()).map(|probe| probe.url)
+    }
+
+    /// The further parameters in the form that an authorization request takes.
+    #[must_use]
+    pub fn extra_parameters(&self) -> Vec<(String, String)> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.extra_authorization_parameters.iter().map(owned).collect()
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "a constant of this room; a test parses every one of them"
+)]
+fn endpoint(text: &str) -> EndpointUrl {
+    EndpointUrl::parse(text).expect("a built-in endpoint")
+}
+
+/// The provider with this id.
+#[must_use]
+pub fn by_id(id: &str) -> Option<&'static Provider> {
+    all().iter().find(|provider| provider.id == id)
+}
+
+/// Every provider, the most used first.
+#[must_use]
+pub fn all() -> &'static [Provider] {
+    &linkedin::PROVIDERS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_value_is_valid() {
+        for provider in all() {
+            assert_eq!(by_id(provider.id), Some(provider));
+            let urls = [provider.issuer, provider.app_settings_url].into_iter();
+            for url in urls
+                .chain(provider.userinfo_endpoint)
+                .chain(provider.probes.iter().map(|probe| probe.url))
+            {
+                assert!(EndpointUrl::parse(url).is_ok(), "{url}");
+            }
+            assert!(provider.authorization_endpoint_url().as_str().starts_with("https://"));
+            assert!(provider.token_endpoint_url().as_str().starts_with("https://"));
+            for (index, scope) in provider.scopes.iter().enumerate() {
+                let parsed = Scopes::parse(scope.name).unwrap();
+                assert_eq!(parsed.iter().collect::<Vec<_>>(), [scope.name]);
+                assert!(
+                    provider.scopes[..index].iter().all(|other| other.name != scope.name),
+                    "{} twice",
+                    scope.name
+                );
+                if let ScopeStatus::Legacy { successor } = scope.status {
+                    for name in Scopes::parse(successor).unwrap().iter() {
+                        assert_eq!(
+                            provider.scope(name).map(|s| s.status),
+                            Some(ScopeStatus::Current),
+                            "{name}"
+                        );
+                    }
+                }
+            }
+            for name in provider.default_scopes {
+                assert_eq!(
+                    provider.scope(name).map(|scope| scope.status),
+                    Some(ScopeStatus::Current),
+                    "{name}"
+                );
+            }
+        }
+        assert_eq!(by_id("LinkedIn"), None);
+    }
+
+    #[test]
+    fn linkedin_takes_no_pkce_and_the_native_flow_no_secret() {
+        let linkedin = by_id("linkedin").unwrap();
+        assert_eq!((linkedin.pkce, linkedin.secret), (Pkce::Off, SecretRule::Required));
+        assert_eq!(linkedin.client_authentication, ClientAuthentication::Body);
+        let native = by_id("linkedin-native").unwrap();
+        assert_eq!((native.pkce, native.secret), (Pkce::Required, SecretRule::None));
+        assert_eq!(native.redirect_rule, RedirectRule::LoopbackIpOnly);
+    }
+
+    #[test]
+    fn the_probe_fits_the_scopes() {
+        let linkedin = by_id("linkedin").unwrap();
+        let url = |scopes: &str| linkedin.probe_url(&Scopes::parse(scopes).unwrap());
+        assert_eq!(url("r_liteprofile"), Some("https://api.linkedin.com/v2/me"));
+        assert_eq!(
+            url("r_liteprofile openid"),
+            Some("https://api.linkedin.com/v2/userinfo")
+        );
+        assert_eq!(url("w_member_social"), Some("https://api.linkedin.com/v2/userinfo"));
+    }
+}
