@@ -1,0 +1,41 @@
+// Listeners, and nothing else: a browser wakes a stopped worker only for listeners that are registered in its first
+// turn, and WebAssembly comes later. What an event means is decided in Rust (src/browser/worker.rs).
+import init, { __wbg_reset_state, handle } from "./tokenkeep.js";
+
+const api = globalThis.browser ?? globalThis.chrome;
+let core;
+
+async function run(event, args) {
+  core ??= init({ module_or_path: new URL("tokenkeep_bg.wasm", import.meta.url) });
+  try {
+    await core;
+    return await handle(event, args);
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) {
+      // A trap leaves an instance that can't be trusted; the next event gets a new one, and storage has the state.
+      __wbg_reset_state();
+    }
+    core = undefined;
+    throw error;
+  }
+}
+
+function listen(path, ...filter) {
+  const [area, event] = path.split(".");
+  api[area][event].addListener((...args) => void run(path, args), ...filter);
+}
+
+listen("webRequest.onErrorOccurred", { urls: ["<all_urls>"], types: ["main_frame"] });
+listen("tabs.onRemoved");
+listen("permissions.onAdded");
+listen("permissions.onRemoved");
+listen("alarms.onAlarm");
+listen("runtime.onStartup");
+listen("runtime.onInstalled");
+
+api.runtime.onMessage.addListener((message, sender, sendResponse) => {
+  run("runtime.onMessage", [message, sender]).then(sendResponse, (error) => {
+    sendResponse({ Failed: { message: String(error?.message ?? error) } });
+  });
+  return true;
+});

@@ -1,0 +1,158 @@
+//! The `WebExtension` APIs, as far as Tokenkeep uses them.
+//!
+//! One set of bindings for both browsers: `browser` where it exists, else `chrome`; both answer with promises under
+//! Manifest V3.
+
+use js_sys::{Array, Function, Object, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The root: `browser` or `chrome`.
+    pub(super) type Api;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn storage(this: &Api) -> Storage;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn tabs(this: &Api) -> Tabs;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn runtime(this: &Api) -> Runtime;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn permissions(this: &Api) -> Permissions;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn alarms(this: &Api) -> Alarms;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn i18n(this: &Api) -> I18n;
+    #[wasm_bindgen(method, getter, js_name = declarativeNetRequest)]
+    pub(super) fn declarative_net_request(this: &Api) -> DeclarativeNetRequest;
+
+    pub(super) type Storage;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn local(this: &Storage) -> StorageArea;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn session(this: &Storage) -> StorageArea;
+    #[wasm_bindgen(method, getter, js_name = onChanged)]
+    pub(super) fn on_changed(this: &Storage) -> ApiEvent;
+
+    pub(super) type StorageArea;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn get(this: &StorageArea, keys: &Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn set(this: &StorageArea, items: &Object) -> Result<Promise, JsValue>;
+
+    pub(super) type ApiEvent;
+    #[wasm_bindgen(method, js_name = addListener)]
+    pub(super) fn add_listener(this: &ApiEvent, listener: &Function);
+
+    pub(super) type Tabs;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn create(this: &Tabs, properties: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn get(this: &Tabs, tab: i32) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn query(this: &Tabs, query: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn update(this: &Tabs, tab: i32, properties: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn remove(this: &Tabs, tab: i32) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getCurrent)]
+    pub(super) fn get_current(this: &Tabs) -> Result<Promise, JsValue>;
+
+    pub(super) type Runtime;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn id(this: &Runtime) -> String;
+    #[wasm_bindgen(method, js_name = getURL)]
+    pub(super) fn get_url(this: &Runtime, path: &str) -> String;
+    #[wasm_bindgen(method, catch, js_name = sendMessage)]
+    pub(super) fn send_message(this: &Runtime, message: &JsValue) -> Result<Promise, JsValue>;
+
+    pub(super) type Permissions;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn contains(this: &Permissions, permissions: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn request(this: &Permissions, permissions: &Object) -> Result<Promise, JsValue>;
+
+    pub(super) type Alarms;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn create(this: &Alarms, name: &str, info: &Object) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = clearAll)]
+    pub(super) fn clear_all(this: &Alarms) -> Result<Promise, JsValue>;
+
+    pub(super) type I18n;
+    #[wasm_bindgen(method, js_name = getMessage)]
+    pub(super) fn get_message(this: &I18n, name: &str, substitutions: &Array) -> String;
+    #[wasm_bindgen(method, js_name = getUILanguage)]
+    pub(super) fn get_ui_language(this: &I18n) -> String;
+
+    pub(super) type DeclarativeNetRequest;
+    #[wasm_bindgen(method, catch, js_name = updateSessionRules)]
+    pub(super) fn update_session_rules(this: &DeclarativeNetRequest, options: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getSessionRules)]
+    pub(super) fn get_session_rules(this: &DeclarativeNetRequest) -> Result<Promise, JsValue>;
+
+    /// `crypto`, in pages and workers alike.
+    pub(super) type Crypto;
+    #[wasm_bindgen(method, catch, js_name = getRandomValues)]
+    pub(super) fn get_random_values(this: &Crypto, bytes: &mut [u8]) -> Result<Object, JsValue>;
+    #[wasm_bindgen(thread_local_v2, js_name = crypto)]
+    pub(super) static CRYPTO: Crypto;
+}
+
+/// The root of the APIs.
+pub(super) fn api() -> Api {
+    let global = js_sys::global();
+    let named = |name: &str| {
+        Reflect::get(&global, &name.into())
+            .ok()
+            .filter(|value| !value.is_undefined())
+    };
+    named("browser")
+        .or_else(|| named("chrome"))
+        .unwrap_or(JsValue::UNDEFINED)
+        .unchecked_into()
+}
+
+/// Waits for an answer.
+pub(super) async fn answer(promise: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+    JsFuture::from(promise?).await
+}
+
+/// An object of these properties.
+pub(super) fn object<const N: usize>(properties: [(&str, JsValue); N]) -> Object {
+    let object = Object::new();
+    for (name, value) in properties {
+        set(&object, name, &value);
+    }
+    object
+}
+
+/// Sets a property of an object that is ours.
+pub(super) fn set(object: &Object, name: &str, value: &JsValue) {
+    // Only a frozen object or a proxy can refuse.
+    let _ = Reflect::set(object, &name.into(), value);
+}
+
+/// A property; undefined where there is none.
+pub(super) fn property(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// A list of strings.
+pub(super) fn strings<S: AsRef<str>>(values: &[S]) -> Array {
+    values.iter().map(|value| JsValue::from_str(value.as_ref())).collect()
+}
+
+/// The browser's own words for what went wrong.
+pub(super) fn words(error: &JsValue) -> String {
+    let message = property(error, "message");
+    message
+        .as_string()
+        .or_else(|| error.as_string())
+        .unwrap_or_else(|| "unknown error".to_owned())
+}
+
+/// Whether all these hosts are granted.
+pub(super) async fn granted(hosts: &[String]) -> Result<bool, JsValue> {
+    let permissions = object([("origins", strings(hosts).into())]);
+    Ok(answer(api().permissions().contains(&permissions)).await?.is_truthy())
+}

@@ -1,0 +1,23 @@
+//! Randomness.
+
+use wasm_bindgen::JsValue;
+
+use super::api;
+
+/// `N` bytes of the browser's cryptographic generator.
+pub(super) fn bytes<const N: usize>() -> Result<[u8; N], JsValue> {
+    let mut bytes = [0; N];
+    api::CRYPTO.with(|crypto| crypto.get_random_values(&mut bytes))?;
+    Ok(bytes)
+}
+
+/// A random name of 16 hexadecimal digits for a profile or a flow; no secret.
+pub(super) fn name() -> Result<String, JsValue> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let bytes: [u8; 8] = bytes()?;
+    Ok(bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect())
+}

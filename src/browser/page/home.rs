@@ -1,0 +1,373 @@
+//! The profiles with their tokens.
+
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Element, EventTarget, HtmlElement, HtmlProgressElement, MouseEvent};
+
+use crate::diagnosis::Finding;
+use crate::flow::{FlowId, StepName};
+use crate::handoff;
+use crate::profile::ScopeState;
+use crate::view::{CardState, Command, MainAction, PopupView, ProfileView, StepState, StepView, TokenView};
+
+use super::setup::Form;
+use super::{announce, ask_for, command, copy, dom, load, pass_on, redraw, report, with};
+use crate::browser::dom::{by_id, find, from_template, set_attribute, set_text, set_text_in, show, show_in};
+use crate::browser::texts;
+
+/// Listens to clicks below the list: one listener, whatever stands there.
+pub(super) fn listen() -> Result<(), JsValue> {
+    let list: Element = by_id("profiles")?;
+    dom::listen(&list, "click", |event| {
+        let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else {
+            return;
+        };
+        let clicked = target
+            .closest("button")
+            .ok()
+            .flatten()
+            .and_then(|button| button.dyn_into::<HtmlElement>().ok());
+        let card = target.closest(".profile").ok().flatten();
+        if let (Some(button), Some(id)) = (clicked, card.and_then(|card| card.get_attribute("data-profile"))) {
+            report(click(&button, &id));
+        }
+    })?;
+    dom::listen(&by_id::<EventTarget>("profiles-more")?, "click", |_| {
+        with(|page| page.visible = usize::MAX);
+        spawn_local(async {
+            let loaded = load().await;
+            report(loaded.and_then(|()| redraw()));
+        });
+    })?;
+    dom::listen(&by_id::<EventTarget>("add_profile")?, "click", |event| {
+        // A synthetic event is no person's wish.
+        if event.is_trusted() && event.dyn_ref::<MouseEvent>().is_some() {
+            with(|page| page.form = Some(Form::new()));
+            report(redraw());
+        }
+    })
+}
+
+fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
+    let classes = button.class_list();
+    let is = |class: &str| classes.contains(class);
+    if is("profile-toggle") {
+        let open = button.get_attribute("aria-expanded").as_deref() == Some("true");
+        with(|page| page.expanded = Some(if open { String::new() } else { id.to_owned() }));
+        return redraw();
+    }
+    if is("profile-main") {
+        return match button.get_attribute("data-action").as_deref() {
+            Some("copy") => {
+                copy_token(button, id, |token, _| handoff::raw(&token.access_token).to_owned());
+                Ok(())
+            }
+            _ => authorize(button, id),
+        };
+    }
+    if is("profile-authorize") || (is("finding-action") && button.get_attribute("data-fix").as_deref() != Some("edit"))
+    {
+        return authorize(button, id);
+    }
+    if is("profile-edit") || is("finding-action") {
+        with(|page| page.form = page.profiles.get(id).map(Form::edit));
+        return redraw();
+    }
+    if is("flow-cancel") {
+        if let Some(flow) = button.get_attribute("data-flow") {
+            command(Command::Cancel { flow });
+        }
+    } else if is("token-reveal") {
+        with(|page| {
+            if !page.revealed.remove(id) {
+                page.revealed.insert(id.to_owned());
+            }
+        });
+        return redraw();
+    } else if is("copy-token") {
+        copy_token(button, id, |token, _| handoff::raw(&token.access_token).to_owned());
+    } else if is("copy-header") {
+        copy_token(button, id, |token, _| handoff::authorization_header(token));
+    } else if is("copy-curl") {
+        copy_token(button, id, |token, provider| handoff::curl(token, provider));
+    } else if is("profile-redirect-copy") {
+        if let Some(uri) = with(|page| {
+            page.profiles
+                .get(id)
+                .map(|profile| profile.redirect_uri.as_str().to_owned())
+        }) {
+            copy(uri, button);
+        }
+    }
+    Ok(())
+}
+
+fn copy_token(
+    button: &HtmlElement,
+    id: &str,
+    text: impl FnOnce(&crate::profile::TokenRecord, &'static crate::provider::Provider) -> String,
+) {
+    let text = with(|page| {
+        let provider = page.profiles.get(id)?.provider()?;
+        Some(text(&page.tokens.get(id)?.token, provider))
+    });
+    if let Some(text) = text {
+        copy(text, button);
+    }
+}
+
+/// The click that starts a flow: the browser is asked for the hosts in the click itself, and the worker is told at the
+/// same time, because the question may close a popup.
+fn authorize(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
+    let Some(hosts) = with(|page| page.profiles.get(id).map(crate::profile::Profile::hosts)) else {
+        return Ok(());
+    };
+    let asked = ask_for(&hosts);
+    let waits = button.get_attribute("data-action").as_deref() == Some("allow");
+    if !waits || with(|page| page.engine.flow_of(&crate::flow::ProfileId(id.to_owned())).is_none()) {
+        command(Command::Authorize { profile: id.to_owned() });
+    }
+    spawn_local(pass_on(asked, id.to_owned()));
+    Ok(())
+}
+
+/// Draws the list, keeping what stands there already, so that focus and selection stay where they are.
+pub(super) fn draw(view: &PopupView) -> Result<(), JsValue> {
+    let list: Element = by_id("profiles")?;
+    for (index, profile) in view.profiles.iter().enumerate() {
+        let present = list.children().item(u32::try_from(index).unwrap_or(u32::MAX));
+        let card = match present {
+            Some(card) if card.get_attribute("data-profile").as_deref() == Some(&profile.id) => card,
+            other => {
+                let card = from_template("profile-template")?;
+                set_attribute(&card, "data-profile", &profile.id)?;
+                list.insert_before(&card, other.as_deref().map(AsRef::as_ref))?;
+                card
+            }
+        };
+        draw_card(&card, profile)?;
+    }
+    while list.child_element_count() as usize > view.profiles.len() {
+        match list.last_element_child() {
+            Some(last) => last.remove(),
+            None => break,
+        }
+    }
+    let more: HtmlElement = by_id("profiles-more")?;
+    show(&more, view.more > 0);
+    set_text(&more, &texts::text_with("profiles_more", &[view.more.to_string()]));
+    Ok(())
+}
+
+fn draw_card(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
+    let state = texts::text(&["state_", view.state.as_str()].concat());
+    let before = card.get_attribute("data-state");
+    if before.as_deref() != Some(view.state.as_str()) {
+        set_attribute(card, "data-state", view.state.as_str())?;
+        if before.is_some() {
+            announce(&texts::text_with(
+                "announce_state",
+                &[view.name.as_str(), state.as_str()],
+            ));
+        }
+    }
+    set_text_in(card, ".profile-name", &view.name)?;
+    set_text_in(card, ".profile-state", &state)?;
+    let left = match view.state {
+        CardState::Token => view.token.as_ref().map(time_left),
+        _ => None,
+    };
+    set_text_in(card, ".profile-left", &left.unwrap_or_default())?;
+    let toggle: Element = find(card, ".profile-toggle")?;
+    set_attribute(&toggle, "aria-expanded", if view.expanded { "true" } else { "false" })?;
+    show_in(card, ".profile-detail", view.expanded)?;
+    draw_main(card, view, before.as_deref())?;
+    draw_finding(card, view.finding.as_ref())?;
+    draw_steps(card, &view.steps)?;
+    draw_cancel(card, view.flow.as_ref())?;
+    draw_token(card, view)?;
+    set_text_in(card, ".profile-redirect", &view.redirect_uri)?;
+    show_in(card, ".profile-authorize", view.state == CardState::Token)
+}
+
+fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result<(), JsValue> {
+    let button: HtmlElement = find(card, ".profile-main")?;
+    show(&button, view.main.is_some());
+    let Some(main) = view.main else { return Ok(()) };
+    let (action, key) = match main {
+        MainAction::Authorize => ("authorize", "action_authorize"),
+        MainAction::AllowAccess => ("allow", "action_allow_access"),
+        MainAction::CopyToken => ("copy", "action_copy_token"),
+    };
+    set_attribute(&button, "data-action", action)?;
+    let text = texts::text(key);
+    set_attribute(
+        &button,
+        "aria-label",
+        &texts::text_with("action_for", &[text.as_str(), view.name.as_str()]),
+    )?;
+    if !button.has_attribute("data-answer") {
+        set_text(&button, &text);
+    }
+    // The result page is here for one thing: Enter copies.
+    let arrived = main == MainAction::CopyToken && before != Some(CardState::Token.as_str());
+    if arrived && view.expanded && with(|page| page.tab) {
+        button.focus()?;
+    }
+    Ok(())
+}
+
+fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue> {
+    show_in(card, ".finding", finding.is_some())?;
+    let Some(finding) = finding else { return Ok(()) };
+    let key = |part: &str| ["finding_", finding.code, part].concat();
+    let say = |part: &str| texts::text_with(&key(part), &finding.args);
+    set_text_in(card, ".finding-what", &say("_what"))?;
+    set_text_in(card, ".finding-why", &say("_why"))?;
+    set_text_in(card, ".finding-fix", &say("_fix"))?;
+    let action: HtmlElement = find(card, ".finding-action")?;
+    let fix = match finding.fix {
+        crate::diagnosis::Fix::AuthorizeAgain => "authorize",
+        crate::diagnosis::Fix::AllowAccess => "allow",
+        crate::diagnosis::Fix::EditProfile => "edit",
+    };
+    set_attribute(&action, "data-fix", fix)?;
+    set_text(&action, &say("_action"));
+    // Authorize and Allow access are the card's main action already.
+    show(&action, fix == "edit");
+    show_in(card, ".finding-evidence", finding.evidence.is_some())?;
+    set_text_in(
+        card,
+        ".finding-evidence-text",
+        finding.evidence.as_deref().unwrap_or_default(),
+    )
+}
+
+fn draw_steps(card: &Element, steps: &[StepView]) -> Result<(), JsValue> {
+    let list: HtmlElement = find(card, ".steps")?;
+    show(&list, !steps.is_empty());
+    for (index, step) in steps.iter().enumerate() {
+        let item = match list.children().item(u32::try_from(index).unwrap_or(u32::MAX)) {
+            Some(item) => item,
+            None => {
+                let item = from_template("step-template")?;
+                list.append_child(&item)?;
+                item
+            }
+        };
+        set_attribute(&item, "data-state", step.state.as_str())?;
+        let name = match step.name {
+            StepName::Permission => "step_permission",
+            StepName::Open => "step_open",
+            StepName::SignIn => "step_sign_in",
+            StepName::Capture => "step_capture",
+            StepName::Exchange => "step_exchange",
+            StepName::Store => "step_store",
+        };
+        let text = match step.state {
+            StepState::Active => texts::text(&[name, "_active"].concat()),
+            _ => texts::text(name),
+        };
+        set_text_in(&item, ".step-name", &text)?;
+        set_text_in(
+            &item,
+            ".step-state",
+            &texts::text(&["step_state_", step.state.as_str()].concat()),
+        )?;
+        set_text_in(
+            &item,
+            ".step-time",
+            &step.after_ms.map(texts::seconds).unwrap_or_default(),
+        )?;
+    }
+    Ok(())
+}
+
+fn draw_cancel(card: &Element, flow: Option<&FlowId>) -> Result<(), JsValue> {
+    let cancel: HtmlElement = find(card, ".flow-cancel")?;
+    show(&cancel, flow.is_some());
+    flow.map_or(Ok(()), |flow| set_attribute(&cancel, "data-flow", &flow.0))
+}
+
+fn draw_token(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
+    let token = view.token.as_ref().filter(|_| view.flow.is_none());
+    show_in(card, ".token", token.is_some())?;
+    let revealed = with(|page| page.revealed.contains(&view.id));
+    let value: Element = find(card, ".token-value")?;
+    let Some(token) = token else {
+        set_text(&value, "");
+        return Ok(());
+    };
+    // The value stands in the document only while the person wants to see it.
+    let plain = if revealed {
+        with(|page| {
+            page.tokens
+                .get(&view.id)
+                .map(|stored| handoff::raw(&stored.token.access_token).to_owned())
+        })
+    } else {
+        None
+    };
+    set_text(&value, plain.as_deref().unwrap_or(&token.masked));
+    let reveal: Element = find(card, ".token-reveal")?;
+    set_attribute(&reveal, "aria-pressed", if revealed { "true" } else { "false" })?;
+    let progress: HtmlProgressElement = find(card, ".token-progress")?;
+    show(&progress, token.percent_left.is_some());
+    progress.set_value(f64::from(token.percent_left.unwrap_or_default()));
+    set_text_in(card, ".token-left", &time_left(token))?;
+    let expires = token.expires_ms.map(|expires_ms| {
+        let key = if token.left.is_some() {
+            "expires_at"
+        } else {
+            "expired_at"
+        };
+        texts::text_with(key, &[texts::date_time(expires_ms)])
+    });
+    set_text_in(card, ".token-expires", &expires.unwrap_or_default())?;
+    let account = token
+        .account
+        .as_ref()
+        .map(|account| texts::text_with("token_account", &[account]));
+    show_in(card, ".token-account", account.is_some())?;
+    set_text_in(card, ".token-account", &account.unwrap_or_default())?;
+    draw_scopes(card, &token.scopes)
+}
+
+fn time_left(token: &TokenView) -> String {
+    match (token.left, token.expires_ms) {
+        (Some(left), _) => texts::text_with("time_left", &[texts::duration(left)]),
+        (None, Some(_)) => texts::text("expired"),
+        (None, None) => texts::text("time_left_unknown"),
+    }
+}
+
+fn draw_scopes(card: &Element, scopes: &[(String, ScopeState)]) -> Result<(), JsValue> {
+    let list: Element = find(card, ".scopes")?;
+    while list.child_element_count() as usize > scopes.len() {
+        match list.last_element_child() {
+            Some(last) => last.remove(),
+            None => break,
+        }
+    }
+    for (index, (scope, state)) in scopes.iter().enumerate() {
+        let item = match list.children().item(u32::try_from(index).unwrap_or(u32::MAX)) {
+            Some(item) => item,
+            None => {
+                let item = from_template("scope-template")?;
+                list.append_child(&item)?;
+                item
+            }
+        };
+        let (state, key) = match state {
+            ScopeState::Granted => ("granted", "scope_granted"),
+            ScopeState::Missing => ("missing", "scope_absent"),
+            ScopeState::Extra => ("extra", "scope_extra"),
+        };
+        set_attribute(&item, "data-state", state)?;
+        set_text(&item, scope);
+        let said = texts::text_with(key, &[scope]);
+        set_attribute(&item, "title", &said)?;
+        set_attribute(&item, "aria-label", &said)?;
+    }
+    Ok(())
+}

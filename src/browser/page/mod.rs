@@ -1,0 +1,293 @@
+//! The page: the toolbar's popup, and the result of a flow when it stands in a tab.
+//!
+//! It reads storage itself, so that it opens without waking the worker, draws what [`crate::view`] says, and sends
+//! commands. Asking for hosts is the one thing that it does itself: browsers want it done in the click.
+
+mod home;
+mod setup;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Element, HtmlElement};
+
+use crate::flow::{Engine, StoredToken};
+use crate::profile::Profile;
+use crate::vault::{self, Index};
+use crate::view::{Command, Model, PopupView, Reply, VISIBLE_AT_FIRST};
+
+use super::api::{answer, api, object, strings, words};
+use super::dom::{self, by_id, document, for_each};
+use super::storage::{from_js, local, on_changed, read, session, to_js};
+use super::{clock, texts};
+
+thread_local! {
+    static PAGE: RefCell<Page> = RefCell::new(Page::default());
+}
+
+/// What the page knows.
+struct Page {
+    index: Index,
+    profiles: BTreeMap<String, Profile>,
+    tokens: BTreeMap<String, StoredToken>,
+    engine: Engine,
+    /// The profile that the person opened; an empty name when all were closed.
+    expanded: Option<String>,
+    /// Tokens that the person asked to see.
+    revealed: BTreeSet<String>,
+    visible: usize,
+    /// What the form is about, while it shows.
+    form: Option<setup::Form>,
+    /// In a tab, as the result of a flow, rather than in the toolbar.
+    tab: bool,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            index: Index::default(),
+            profiles: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            engine: Engine::default(),
+            expanded: None,
+            revealed: BTreeSet::new(),
+            visible: VISIBLE_AT_FIRST,
+            form: None,
+            tab: false,
+        }
+    }
+}
+
+fn with<T>(use_page: impl FnOnce(&mut Page) -> T) -> T {
+    PAGE.with(|page| use_page(&mut page.borrow_mut()))
+}
+
+/// Starts the page.
+#[wasm_bindgen]
+pub(super) async fn popup() -> Result<(), JsValue> {
+    // A popup has no tab of its own.
+    let tab = answer(api().tabs().get_current()).await?;
+    with(|page| page.tab = !tab.is_undefined());
+    if !tab.is_undefined() {
+        let root = document()?.document_element();
+        root.map_or(Ok(()), |root| root.set_attribute("data-mode", "tab"))?;
+    }
+    localise()?;
+    load().await?;
+    setup::listen()?;
+    home::listen()?;
+    on_changed(|| {
+        spawn_local(async {
+            let redrawn = match load().await {
+                Ok(()) => redraw(),
+                Err(error) => Err(error),
+            };
+            report(redrawn);
+        });
+    });
+    // Time left is text, and time goes by.
+    dom::every(1000, || report(redraw()));
+    redraw()
+}
+
+/// Puts the texts of `_locales` into the static page; the English ones stand in it already.
+fn localise() -> Result<(), JsValue> {
+    let document = document()?;
+    let language = api().i18n().get_ui_language();
+    if language == "en" || language.starts_with("en-") {
+        return Ok(());
+    }
+    if let Some(root) = document.document_element() {
+        root.set_attribute("lang", &language)?;
+    }
+    for (data, attribute) in [
+        ("data-i18n", None),
+        ("data-i18n-label", Some("aria-label")),
+        ("data-i18n-placeholder", Some("placeholder")),
+        ("data-i18n-title", Some("title")),
+    ] {
+        for_each(&document, &["[", data, "]"].concat(), |element| {
+            let text = texts::text(&element.get_attribute(data).unwrap_or_default());
+            match attribute {
+                None => dom::set_text(element, &text),
+                Some(attribute) => dom::set_attribute(element, attribute, &text)?,
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Reads the index, then the records of the profiles that show.
+async fn load() -> Result<(), JsValue> {
+    let local = local();
+    let session = session();
+    let head = read(&local, &[vault::SCHEMA_KEY, vault::INDEX_KEY]).await?;
+    vault::check_schema(head.get(vault::SCHEMA_KEY)?)
+        .map_err(|error| js_sys::Error::new(&texts::text_with("storage_version", &[error.found.to_string()])))?;
+    let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
+    let visible = with(|page| page.visible);
+    let shown: Vec<&str> = index
+        .entries
+        .iter()
+        .take(visible)
+        .map(|entry| entry.id.as_str())
+        .collect();
+    let keys: Vec<String> = shown
+        .iter()
+        .flat_map(|id| [vault::profile_key(id), vault::token_key(id)])
+        .collect();
+    let records = read(&local, &keys).await?;
+    let mut profiles = BTreeMap::new();
+    let mut tokens = BTreeMap::new();
+    for (id, keys) in shown.iter().zip(keys.chunks(2)) {
+        if let [profile_key, token_key] = keys {
+            profiles.extend(
+                records
+                    .get(profile_key)?
+                    .map(|profile: Profile| ((*id).to_owned(), profile)),
+            );
+            tokens.extend(
+                records
+                    .get(token_key)?
+                    .map(|token: StoredToken| ((*id).to_owned(), token)),
+            );
+        }
+    }
+    let engine = read(&session, &[vault::ENGINE_KEY])
+        .await?
+        .get(vault::ENGINE_KEY)?
+        .unwrap_or_default();
+    with(|page| {
+        page.profiles = profiles;
+        page.tokens = tokens;
+        page.engine = engine;
+        page.index = index;
+    });
+    Ok(())
+}
+
+/// Draws what is so now.
+fn redraw() -> Result<(), JsValue> {
+    let form = with(|page| {
+        if page.index.entries.is_empty() && page.form.is_none() {
+            page.form = Some(setup::Form::new());
+        }
+        page.form.is_some()
+    });
+    if form {
+        setup::draw()?;
+        return show_view("view-setup");
+    }
+    let view = with(|page| {
+        PopupView::new(&Model {
+            index: &page.index,
+            profiles: &page.profiles,
+            tokens: &page.tokens,
+            engine: &page.engine,
+            now_ms: clock::now_ms(),
+            expanded: page.expanded.as_deref(),
+            visible: page.visible,
+        })
+    });
+    home::draw(&view)?;
+    show_view("view-home")
+}
+
+fn show_view(id: &str) -> Result<(), JsValue> {
+    for_each(&document()?, ".view", |element| {
+        if let Ok(view) = wasm_bindgen::JsCast::dyn_into::<HtmlElement>(element.clone()) {
+            dom::show(&view, element.id() == id);
+        }
+        Ok(())
+    })
+}
+
+/// Shows what could not be done, in place of everything else: the page no longer tells the truth.
+fn report(result: Result<(), JsValue>) {
+    if let Err(error) = result {
+        let shown = by_id::<Element>("error-text").and_then(|element| {
+            dom::set_text(&element, &texts::text_with("storage_unreadable", &[words(&error)]));
+            show_view("view-error")
+        });
+        if shown.is_err() {
+            web_sys::console::error_1(&error);
+        }
+    }
+}
+
+/// Says something to a screen reader.
+fn announce(text: &str) {
+    if let Ok(element) = by_id::<Element>("announce") {
+        dom::set_text(&element, text);
+    }
+}
+
+/// Sends a command to the worker.
+async fn send(command: &Command) -> Result<Reply, JsValue> {
+    let reply = answer(api().runtime().send_message(&to_js(command)?)).await?;
+    from_js(reply)
+}
+
+/// Sends a command whose answer shows in storage.
+fn command(command: Command) {
+    spawn_local(async move {
+        match send(&command).await {
+            Ok(Reply::Failed { message }) => announce(&message),
+            Ok(_) => {}
+            Err(error) => announce(&words(&error)),
+        }
+    });
+}
+
+/// Asks the browser for hosts, in the click, before anything is waited for; the promise says whether it grants them.
+fn ask_for(hosts: &[String]) -> Result<Promise, JsValue> {
+    api()
+        .permissions()
+        .request(&object([("origins", strings(hosts).into())]))
+}
+
+/// Tells the worker what the browser said. When the page closes under the question, the worker hears of a grant by
+/// itself.
+async fn pass_on(asked: Result<Promise, JsValue>, profile: String) {
+    let granted = match asked {
+        Ok(asked) => JsFuture::from(asked).await.is_ok_and(|granted| granted.is_truthy()),
+        Err(_) => false,
+    };
+    command(Command::PermissionAnswered { profile, granted });
+}
+
+/// Copies a text and says so on the button.
+fn copy(text: String, button: &HtmlElement) {
+    let button = button.clone();
+    spawn_local(async move {
+        let copied = match web_sys::window() {
+            Some(window) => JsFuture::from(window.navigator().clipboard().write_text(&text))
+                .await
+                .is_ok(),
+            None => false,
+        };
+        drop(text);
+        let (said, shown) = if copied {
+            ("announce_copied", "action_copied")
+        } else {
+            ("announce_copy_failed", "action_copy_failed")
+        };
+        announce(&texts::text(said));
+        let before = button.text_content().unwrap_or_default();
+        // A second click while the answer stands would keep the answer for good.
+        if button.has_attribute("data-answer") {
+            return;
+        }
+        let _ = button.set_attribute("data-answer", "");
+        button.set_text_content(Some(&texts::text(shown)));
+        dom::after(1500, move || {
+            let _ = button.remove_attribute("data-answer");
+            button.set_text_content(Some(&before));
+        });
+    });
+}

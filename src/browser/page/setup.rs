@@ -1,0 +1,288 @@
+//! The form of a profile: first run, another profile, or an edit.
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Element, EventTarget, HtmlElement, HtmlInputElement, HtmlSelectElement};
+
+use crate::oauth::redirect_uri::RedirectUri;
+use crate::oauth::scope::Scopes;
+use crate::profile::{FieldError, Profile, ProfileDraft, validate, validate_keeping_secret};
+use crate::provider;
+use crate::vault::keeps_secret;
+use crate::view::{Command, Reply};
+
+use super::{announce, ask_for, copy, dom, load, pass_on, redraw, report, send, with};
+use crate::browser::api::words;
+use crate::browser::dom::{by_id, document, for_each, set_attribute, set_text, show};
+use crate::browser::texts;
+
+/// Suggested where nothing is registered yet: nothing has to listen there.
+const SUGGESTED_REDIRECT_URI: &str = "http://localhost:8585/callback";
+
+/// The fields that can be wrong, as their elements and [`FieldError`] name them.
+const FIELDS: [&str; 4] = ["client_id", "client_secret", "redirect_uri", "scope"];
+
+/// What the form is about.
+pub(super) struct Form {
+    /// The profile under edit; none for a new one.
+    profile: Option<Profile>,
+    /// Whether the fields hold its values already.
+    filled: bool,
+}
+
+impl Form {
+    /// A new profile.
+    pub(super) fn new() -> Self {
+        Self {
+            profile: None,
+            filled: false,
+        }
+    }
+
+    /// An edit.
+    pub(super) fn edit(profile: &Profile) -> Self {
+        Self {
+            profile: Some(profile.clone()),
+            filled: false,
+        }
+    }
+}
+
+/// Listens to the form.
+pub(super) fn listen() -> Result<(), JsValue> {
+    dom::listen(&by_id::<EventTarget>("setup")?, "submit", |event| {
+        event.prevent_default();
+        report(submit(true));
+    })?;
+    dom::listen(&by_id::<EventTarget>("setup_save")?, "click", |_| report(submit(false)))?;
+    dom::listen(&by_id::<EventTarget>("setup_cancel")?, "click", |_| {
+        with(|page| page.form = None);
+        report(redraw());
+    })?;
+    dom::listen(&by_id::<EventTarget>("setup")?, "input", |_| {
+        report(draw_hosts().and_then(|()| draw_scopes()))
+    })?;
+    dom::listen(&by_id::<EventTarget>("redirect_uri_copy")?, "click", |_| {
+        let copied = by_id::<HtmlElement>("redirect_uri_copy").and_then(|button| {
+            copy(value("redirect_uri")?, &button);
+            Ok(())
+        });
+        report(copied);
+    })?;
+    dom::listen(&by_id::<EventTarget>("client_secret_reveal")?, "click", |_| {
+        report(reveal())
+    })?;
+    for_each(&document()?, ".scope-suggestion", |chip| {
+        let chip = chip.clone();
+        dom::listen(&chip.clone(), "click", move |_| {
+            report(toggle_scope(&chip.get_attribute("data-scope").unwrap_or_default()));
+        })
+    })
+}
+
+fn input(id: &str) -> Result<HtmlInputElement, JsValue> {
+    by_id(id)
+}
+
+fn value(id: &str) -> Result<String, JsValue> {
+    Ok(input(id)?.value())
+}
+
+/// What the person typed.
+fn draft() -> Result<ProfileDraft, JsValue> {
+    Ok(ProfileDraft {
+        name: value("profile_name")?,
+        provider: by_id::<HtmlSelectElement>("provider")?.value(),
+        client_id: value("client_id")?,
+        client_secret: value("client_secret")?,
+        redirect_uri: value("redirect_uri")?,
+        scope: value("scope")?,
+    })
+}
+
+/// Puts the values of the profile, or the suggestions, into the fields once; then they are the person's.
+pub(super) fn draw() -> Result<(), JsValue> {
+    let form = with(|page| {
+        let first_run = page.index.entries.is_empty();
+        let form = page.form.as_mut()?;
+        let fill = !std::mem::replace(&mut form.filled, true);
+        Some((form.profile.clone(), fill, first_run))
+    });
+    let Some((profile, true, first_run)) = form else {
+        return Ok(());
+    };
+    let title = match &profile {
+        Some(profile) => texts::text_with("setup_title_edit", &[profile.name.as_str()]),
+        None if first_run => texts::text("setup_title"),
+        None => texts::text("setup_title_add"),
+    };
+    set_text(&by_id::<Element>("setup_title")?, &title);
+    let set = |id: &str, value: &str| input(id).map(|input| input.set_value(value));
+    set("client_secret", "")?;
+    match &profile {
+        Some(profile) => {
+            set("client_id", &profile.client_id)?;
+            set("redirect_uri", profile.redirect_uri.as_str())?;
+            set("scope", &profile.scopes.join(" "))?;
+            set("profile_name", &profile.name)?;
+            by_id::<HtmlSelectElement>("provider")?.set_value(&profile.provider);
+        }
+        None => {
+            set("client_id", "")?;
+            set("redirect_uri", SUGGESTED_REDIRECT_URI)?;
+            set(
+                "scope",
+                &provider::by_id("linkedin").map_or_else(String::new, |linkedin| linkedin.default_scopes.join(" ")),
+            )?;
+            set("profile_name", "")?;
+        }
+    }
+    let placeholder = if profile.is_some() {
+        "field_client_secret_keep"
+    } else {
+        "field_client_secret_placeholder"
+    };
+    input("client_secret")?.set_placeholder(&texts::text(placeholder));
+    input("client_secret")?.set_type("password");
+    show(&by_id("setup_cancel")?, !first_run);
+    draw_errors(&[])?;
+    draw_hosts()?;
+    draw_scopes()
+}
+
+/// Says which hosts the browser will be asked for.
+fn draw_hosts() -> Result<(), JsValue> {
+    let token_host =
+        provider::by_id(&draft()?.provider).map(|provider| provider.token_endpoint_url().host().to_owned());
+    let redirect_host = RedirectUri::parse(&value("redirect_uri")?)
+        .ok()
+        .map(|uri| uri.host().to_owned());
+    let text = match (token_host, redirect_host) {
+        (Some(first), Some(last)) if first != last => {
+            texts::text_with("setup_hosts", &[texts::text_with("list_and", &[first, last])])
+        }
+        _ => texts::text("setup_hosts_default"),
+    };
+    set_text(&by_id::<Element>("setup_hosts")?, &text);
+    Ok(())
+}
+
+fn draw_scopes() -> Result<(), JsValue> {
+    let scopes = Scopes::parse(&value("scope")?).ok();
+    for_each(&document()?, ".scope-suggestion", |chip| {
+        let scope = chip.get_attribute("data-scope").unwrap_or_default();
+        let pressed = scopes.as_ref().is_some_and(|scopes| scopes.contains(&scope));
+        set_attribute(chip, "aria-pressed", if pressed { "true" } else { "false" })
+    })
+}
+
+fn toggle_scope(scope: &str) -> Result<(), JsValue> {
+    let field = input("scope")?;
+    let text = field.value();
+    let mut scopes: Vec<&str> = text.split([' ', ',']).filter(|scope| !scope.is_empty()).collect();
+    match scopes.iter().position(|other| *other == scope) {
+        Some(place) => drop(scopes.remove(place)),
+        None => scopes.push(scope),
+    }
+    field.set_value(&scopes.join(" "));
+    draw_scopes()
+}
+
+fn reveal() -> Result<(), JsValue> {
+    let field = input("client_secret")?;
+    let hidden = field.type_() == "password";
+    field.set_type(if hidden { "text" } else { "password" });
+    set_attribute(
+        &by_id::<Element>("client_secret_reveal")?,
+        "aria-pressed",
+        if hidden { "true" } else { "false" },
+    )
+}
+
+/// Shows what is wrong beside each field, and goes to the first.
+fn draw_errors(errors: &[(&str, String)]) -> Result<(), JsValue> {
+    let mut first = None;
+    for field in FIELDS {
+        let text = errors
+            .iter()
+            .find(|(name, _)| *name == field)
+            .map(|(_, text)| text.as_str());
+        let slot: HtmlElement = by_id(&[field, "_error"].concat())?;
+        show(&slot, text.is_some());
+        set_text(&slot, text.unwrap_or_default());
+        let input = input(field)?;
+        set_attribute(&input, "aria-invalid", if text.is_some() { "true" } else { "false" })?;
+        if text.is_some() && first.is_none() {
+            first = Some(input);
+        }
+    }
+    // What has no field of its own is said at the redirect URI's, below which all of these stand.
+    let others = errors.iter().find(|(name, _)| !FIELDS.contains(name));
+    if let Some((_, text)) = others {
+        announce(text);
+    }
+    first.map_or(Ok(()), |input| input.focus())
+}
+
+fn explain(errors: &[FieldError]) -> Vec<(&'static str, String)> {
+    errors
+        .iter()
+        .map(|error| {
+            let detail: Vec<&str> = error.detail.iter().map(String::as_str).collect();
+            (
+                error.field,
+                texts::text_with(&["error_", error.field, "_", error.code].concat(), &detail),
+            )
+        })
+        .collect()
+}
+
+/// Checks the form, asks for the hosts in the click, and sends the profile to the worker.
+fn submit(authorize: bool) -> Result<(), JsValue> {
+    let draft = draft()?;
+    let (id, keep) = with(|page| {
+        let profile = page.form.as_ref().and_then(|form| form.profile.as_ref());
+        (
+            profile.map(|profile| profile.id.clone()),
+            profile.is_some_and(|profile| keeps_secret(profile, &draft)),
+        )
+    });
+    let checked = if keep {
+        validate_keeping_secret(&draft)
+    } else {
+        validate(&draft)
+    };
+    let profile = match checked {
+        Ok(valid) => valid.into_profile(String::new(), 0).0,
+        Err(errors) => return draw_errors(&explain(&errors)),
+    };
+    draw_errors(&[])?;
+    let asked = authorize.then(|| ask_for(&profile.hosts()));
+    spawn_local(async move {
+        let sent = send(&Command::SaveProfile { id, draft, authorize }).await;
+        match sent {
+            Ok(Reply::Saved { profile }) => {
+                with(|page| {
+                    page.form = None;
+                    page.expanded = Some(profile.clone());
+                });
+                let loaded = load().await;
+                report(loaded.and_then(|()| redraw()));
+                if let Some(asked) = asked {
+                    pass_on(asked, profile).await;
+                }
+            }
+            Ok(Reply::Invalid { errors }) => {
+                let said: Vec<String> = errors
+                    .iter()
+                    .map(|(field, code)| texts::text(&["error_", field, "_", code].concat()))
+                    .collect();
+                announce(&said.join(" "));
+            }
+            Ok(Reply::Failed { message }) => report(Err(js_sys::Error::new(&message).into())),
+            Ok(Reply::Done) => {}
+            Err(error) => report(Err(js_sys::Error::new(&words(&error)).into())),
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,460 @@
+//! The background worker: the one writer of storage, and the only place where flows run.
+//!
+//! Events queue up and are taken one after the other; the effects of one are done before the next is looked at. Only
+//! the answer of the token endpoint is waited for beside the queue.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use js_sys::{Array, Object, Promise};
+use url::Url;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
+
+use crate::flow::{
+    Effect, EffectKind, Engine, Event, FlowId, NewFlow, Phase, ProfileId, Rule, Snapshot, StoredToken, TabId,
+};
+use crate::oauth::secret::{CodeVerifier, State};
+use crate::profile::{Profile, ProfileDraft, validate, validate_keeping_secret};
+use crate::provider;
+use crate::vault::{self, Index, SecretRecord, keeps_secret};
+use crate::view::{Command, Reply};
+
+use super::api::{self, answer, api, granted, object, property, words};
+use super::storage::{from_js, local, read, session, to_js, write, write_all};
+use super::{clock, entropy, fetch};
+
+/// The page of this extension; the toolbar's popup, and the result of a flow when it stands in a tab.
+const PAGE: &str = "popup.html";
+
+thread_local! {
+    static WORKER: RefCell<Worker> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Worker {
+    engine: Engine,
+    starting: Option<Promise>,
+    busy: bool,
+    queue: VecDeque<Event>,
+}
+
+fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
+    WORKER.with(|worker| use_worker(&mut worker.borrow_mut()))
+}
+
+/// Takes a browser event that `background.js` listens to. `arguments` are the listener's own.
+#[wasm_bindgen]
+pub(super) async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue> {
+    let argument = arguments.get(0);
+    match event.as_str() {
+        "runtime.onMessage" => return message(argument, &arguments.get(1)).await,
+        "webRequest.onErrorOccurred" => {
+            let url = property(&argument, "url")
+                .as_string()
+                .and_then(|url| Url::parse(&url).ok());
+            if let (Some(url), Some(tab)) = (url, tab_id(&property(&argument, "tabId"))) {
+                dispatch(Event::RequestFailed { url, tab }).await;
+            }
+        }
+        "tabs.onRemoved" => {
+            if let Some(tab) = tab_id(&argument) {
+                dispatch(Event::TabRemoved(tab)).await;
+            }
+        }
+        "permissions.onAdded" | "permissions.onRemoved" => permissions_changed().await?,
+        "runtime.onInstalled" => {
+            dispatch(Event::Tick).await;
+            if property(&argument, "reason").as_string().as_deref() == Some("install") {
+                answer(
+                    api()
+                        .tabs()
+                        .create(&object([("url", api().runtime().get_url(PAGE).into())])),
+                )
+                .await?;
+            }
+        }
+        // `alarms.onAlarm` and `runtime.onStartup`: whatever is due is done.
+        _ => dispatch(Event::Tick).await,
+    }
+    Ok(JsValue::UNDEFINED)
+}
+
+fn tab_id(value: &JsValue) -> Option<TabId> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "tab ids are 32-bit integers in both browsers"
+    )]
+    value.as_f64().map(|id| TabId(id as i32))
+}
+
+/// Only our own page may speak to the worker.
+fn is_our_page(sender: &JsValue) -> bool {
+    let runtime = api().runtime();
+    let page = runtime.get_url(PAGE);
+    property(sender, "id").as_string() == Some(runtime.id())
+        && property(sender, "url").as_string().is_some_and(|url| {
+            url.strip_prefix(&page)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '?']))
+        })
+}
+
+async fn message(message: JsValue, sender: &JsValue) -> Result<JsValue, JsValue> {
+    let reply = if is_our_page(sender) {
+        match from_js::<Command>(message) {
+            Ok(command) => command_reply(command).await,
+            Err(error) => Err(error),
+        }
+    } else {
+        Err(JsValue::from_str("refused: not a page of this extension"))
+    };
+    to_js(&reply.unwrap_or_else(|error| Reply::Failed { message: words(&error) }))
+}
+
+async fn command_reply(command: Command) -> Result<Reply, JsValue> {
+    start().await?;
+    match command {
+        Command::SaveProfile {
+            id,
+            draft,
+            authorize: then,
+        } => {
+            let reply = save(id, draft).await?;
+            if let (Reply::Saved { profile }, true) = (&reply, then) {
+                authorize(profile).await?;
+            }
+            return Ok(reply);
+        }
+        Command::Authorize { profile } => authorize(&profile).await?,
+        // The page may be gone before it can say so; then `permissions.onAdded` does.
+        Command::PermissionAnswered { granted: true, .. } => permissions_changed().await?,
+        Command::PermissionAnswered { profile, .. } => dispatch(Event::PermissionRefused(ProfileId(profile))).await,
+        Command::Cancel { flow } => dispatch(Event::Cancel(FlowId(flow))).await,
+        Command::Dismiss { profile } => dispatch(Event::Dismiss(ProfileId(profile))).await,
+    }
+    Ok(Reply::Done)
+}
+
+/// Writes a profile with its secret and its place in the index, all at once.
+async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Reply, JsValue> {
+    let (id, known) = match id {
+        Some(id) => (id, true),
+        None => (entropy::name()?, false),
+    };
+    let (profile_key, secret_key) = (vault::profile_key(&id), vault::secret_key(&id));
+    let records = read(
+        &local(),
+        &[vault::SCHEMA_KEY, vault::INDEX_KEY, &profile_key, &secret_key],
+    )
+    .await?;
+    vault::check_schema(records.get(vault::SCHEMA_KEY)?).map_err(|error| js_sys::Error::new(&error.to_string()))?;
+    let stored: Option<Profile> = records.get(&profile_key)?;
+    if known && stored.is_none() {
+        return Err(js_sys::Error::new("this profile is no longer there").into());
+    }
+    let secret: Option<SecretRecord> = records.get(&secret_key)?;
+    let keep = stored.as_ref().is_some_and(|stored| keeps_secret(stored, &draft)) && secret.is_some();
+    let checked = if keep {
+        validate_keeping_secret(&draft)
+    } else {
+        validate(&draft)
+    };
+    let valid = match checked {
+        Ok(valid) => valid,
+        Err(errors) => {
+            let errors = errors
+                .into_iter()
+                .map(|error| (error.field.to_owned(), error.code.to_owned()))
+                .collect();
+            return Ok(Reply::Invalid { errors });
+        }
+    };
+    let token_endpoint = valid.provider.token_endpoint_url();
+    let created_ms = stored.map_or_else(clock::now_ms, |profile| profile.created_ms);
+    let (profile, client_secret) = valid.into_profile(id.clone(), created_ms);
+    let mut index: Index = records.get(vault::INDEX_KEY)?.unwrap_or_default();
+    index.put(&id, &profile.name);
+    let mut written = vec![
+        (vault::SCHEMA_KEY, to_js(&vault::SCHEMA)?),
+        (vault::INDEX_KEY, to_js(&index)?),
+        (profile_key.as_str(), to_js(&profile)?),
+    ];
+    if let Some(client_secret) = client_secret {
+        let record = SecretRecord::new(client_secret, &token_endpoint);
+        written.push((secret_key.as_str(), to_js(&record)?));
+    }
+    write_all(&local(), &written).await?;
+    Ok(Reply::Saved { profile: id })
+}
+
+/// Starts a flow of this profile.
+async fn authorize(id: &str) -> Result<(), JsValue> {
+    let (profile_key, secret_key) = (vault::profile_key(id), vault::secret_key(id));
+    let records = read(&local(), &[&profile_key, &secret_key]).await?;
+    let gone = || js_sys::Error::new("this profile is no longer there");
+    let profile: Profile = records.get(&profile_key)?.ok_or_else(gone)?;
+    let provider = provider::by_id(&profile.provider).ok_or_else(gone)?;
+    let secret: Option<SecretRecord> = records.get(&secret_key)?;
+    let token_endpoint = provider.token_endpoint_url();
+    let client_secret = secret
+        .as_ref()
+        .and_then(|secret| secret.for_endpoint(&token_endpoint))
+        .cloned();
+    let snapshot = Snapshot::new(&profile, provider, client_secret);
+    let permitted = granted(&snapshot.hosts).await?;
+    let code_verifier = match provider.pkce.is_sent() {
+        true => Some(CodeVerifier::from_entropy(&entropy::bytes()?)),
+        false => None,
+    };
+    let flow = NewFlow {
+        id: FlowId(entropy::name()?),
+        profile: ProfileId(profile.id.clone()),
+        snapshot,
+        state: State::from_entropy(&entropy::bytes()?),
+        code_verifier,
+        permitted,
+    };
+    dispatch(Event::Authorize(Box::new(flow))).await;
+    Ok(())
+}
+
+async fn permissions_changed() -> Result<(), JsValue> {
+    start().await?;
+    let granted = granted_flows().await?;
+    dispatch(Event::PermissionsChanged { granted }).await;
+    Ok(())
+}
+
+/// Loads the engine in a new worker instance, once, before anything else is done.
+async fn start() -> Result<(), JsValue> {
+    let starting = with(|worker| {
+        worker
+            .starting
+            .get_or_insert_with(|| future_to_promise(async { load().await.map(|()| JsValue::UNDEFINED) }))
+            .clone()
+    });
+    JsFuture::from(starting)
+        .await
+        .map(drop)
+        .inspect_err(|_| with(|worker| worker.starting = None))
+}
+
+/// Reads what the last instance left, and lets the engine put it right.
+async fn load() -> Result<(), JsValue> {
+    let records = read(&session(), &[vault::ENGINE_KEY]).await?;
+    let engine: Engine = records.get(vault::ENGINE_KEY)?.unwrap_or_default();
+    let exchanging: Vec<(FlowId, String)> = engine
+        .flows
+        .iter()
+        .filter(|(_, flow)| matches!(flow.phase, Phase::Exchanging))
+        .map(|(id, flow)| (id.clone(), vault::token_key(&flow.profile.0)))
+        .collect();
+    let keys: Vec<&str> = exchanging.iter().map(|(_, key)| key.as_str()).collect();
+    let tokens = read(&local(), &keys).await?;
+    let mut stored = BTreeSet::new();
+    for (id, key) in &exchanging {
+        if tokens.get::<StoredToken>(key)?.is_some_and(|token| token.flow == *id) {
+            stored.insert(id.clone());
+        }
+    }
+    let rules: Array = answer(api().declarative_net_request().get_session_rules())
+        .await?
+        .unchecked_into();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rule ids are ours: small and positive"
+    )]
+    let rules = rules
+        .iter()
+        .filter_map(|rule| property(&rule, "id").as_f64())
+        .map(|id| id as u32)
+        .collect();
+    with(|worker| worker.engine = engine);
+    let event = Event::WorkerStarted {
+        stored,
+        granted: granted_flows().await?,
+        rules,
+    };
+    with(|worker| worker.queue.push_front(event));
+    Ok(())
+}
+
+/// For each flow: whether its hosts are all granted.
+async fn granted_flows() -> Result<BTreeMap<FlowId, bool>, JsValue> {
+    let flows: Vec<(FlowId, Vec<String>)> = with(|worker| {
+        worker
+            .engine
+            .flows
+            .iter()
+            .map(|(id, flow)| (id.clone(), flow.snapshot.hosts.clone()))
+            .collect()
+    });
+    let mut answers = BTreeMap::new();
+    for (id, hosts) in flows {
+        answers.insert(id, granted(&hosts).await?);
+    }
+    Ok(answers)
+}
+
+/// Hands an event to the engine.
+async fn dispatch(event: Event) {
+    match start().await {
+        Ok(()) => {
+            with(|worker| worker.queue.push_back(event));
+            drain().await;
+        }
+        Err(error) => web_sys::console::error_2(&"Tokenkeep could not start".into(), &words(&error).into()),
+    }
+}
+
+/// Takes the queue's events, one after the other. A second call while one runs leaves them to the first.
+async fn drain() {
+    if with(|worker| std::mem::replace(&mut worker.busy, true)) {
+        return;
+    }
+    while let Some(event) = with(|worker| worker.queue.pop_front()) {
+        let effects = with(|worker| worker.engine.step(clock::now_ms(), event));
+        let results = run(effects).await;
+        with(|worker| {
+            for result in results.into_iter().rev() {
+                worker.queue.push_front(result);
+            }
+        });
+    }
+    with(|worker| worker.busy = false);
+}
+
+/// Runs effects in order. One that a flow can't do without stops those behind it when it fails.
+async fn run(effects: Vec<Effect>) -> Vec<Event> {
+    let mut results = Vec::new();
+    let mut left = effects.into_iter();
+    while let Some(effect) = left.next() {
+        let persist = matches!(effect, Effect::Persist);
+        let concerned = effect.failure().map(|(flow, kind)| (flow.clone(), kind));
+        match run_one(effect).await {
+            Ok(result) => results.extend(result),
+            Err(error) => {
+                let message = words(&error);
+                web_sys::console::warn_2(&"an effect was refused:".into(), &message.as_str().into());
+                // What could not be written down must not be done.
+                let concerned = if persist {
+                    left.as_slice()
+                        .iter()
+                        .find_map(Effect::failure)
+                        .map(|(flow, _)| (flow.clone(), EffectKind::Store))
+                } else {
+                    concerned
+                };
+                if let Some((flow, kind)) = concerned {
+                    results.push(Event::EffectFailed { flow, kind, message });
+                    break;
+                }
+            }
+        }
+    }
+    results
+}
+
+async fn run_one(effect: Effect) -> Result<Option<Event>, JsValue> {
+    match effect {
+        Effect::Persist => {
+            let engine = with(|worker| to_js(&worker.engine))?;
+            write_all(&session(), &[(vault::ENGINE_KEY, engine)]).await?;
+        }
+        Effect::OpenTab(flow) => {
+            let tab = open_tab().await?;
+            return Ok(Some(Event::TabOpened { flow, tab }));
+        }
+        Effect::AddRules { rules, .. } => add_rules(rules).await?,
+        Effect::RemoveRules(ids) => {
+            let ids: Array = ids.into_iter().map(JsValue::from).collect();
+            let options = object([("removeRuleIds", ids.into())]);
+            answer(api().declarative_net_request().update_session_rules(&options)).await?;
+        }
+        Effect::Navigate { flow, tab, url } => {
+            answer(api().tabs().update(tab.0, &object([("url", url.into())]))).await?;
+            return Ok(Some(Event::Navigated(flow)));
+        }
+        Effect::CheckPermission { flow, hosts } => {
+            let granted = granted(&hosts).await?;
+            return Ok(Some(Event::PermissionChecked { flow, granted }));
+        }
+        Effect::Exchange { flow, request } => spawn_local(async move {
+            let answer = fetch::send(&request).await;
+            dispatch(Event::TokenAnswered { flow, answer }).await;
+        }),
+        Effect::StoreToken { profile, token } => {
+            let flow = token.flow.clone();
+            write(&local(), &vault::token_key(&profile.0), &*token).await?;
+            return Ok(Some(Event::TokenStored(flow)));
+        }
+        Effect::ShowResult { flow, beside } => show_result(&flow, beside).await?,
+        Effect::CloseTab(tab) => {
+            // It may be gone already, and that is what is wanted.
+            let _ = answer(api().tabs().remove(tab.0)).await;
+        }
+        Effect::SetAlarm(at_ms) => set_alarm(at_ms).await?,
+    }
+    Ok(None)
+}
+
+/// A tab at about:blank, next to the one that the person looks at.
+async fn open_tab() -> Result<TabId, JsValue> {
+    let properties = object([("url", "about:blank".into()), ("active", true.into())]);
+    let query = object([("active", true.into()), ("lastFocusedWindow", true.into())]);
+    let current: Array = answer(api().tabs().query(&query)).await?.unchecked_into();
+    let current = current.get(0);
+    if let Some(index) = property(&current, "index").as_f64() {
+        api::set(&properties, "index", &(index + 1.0).into());
+        api::set(&properties, "windowId", &property(&current, "windowId"));
+    }
+    let tab = answer(api().tabs().create(&properties)).await?;
+    tab_id(&property(&tab, "id")).ok_or_else(|| js_sys::Error::new("the new tab has no id").into())
+}
+
+async fn add_rules(rules: Vec<Rule>) -> Result<(), JsValue> {
+    let ids: Array = rules.iter().map(|rule| JsValue::from(rule.id)).collect();
+    let own_host = Url::parse(&api().runtime().get_url(""))
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned));
+    let rules: Vec<Rule> = rules
+        .into_iter()
+        .map(|mut rule| {
+            if rule.condition.own_requests_only {
+                rule.condition.initiator_domains = Some(own_host.iter().cloned().collect());
+            }
+            rule
+        })
+        .collect();
+    let options = object([("removeRuleIds", ids.into()), ("addRules", to_js(&rules)?)]);
+    answer(api().declarative_net_request().update_session_rules(&options))
+        .await
+        .map(drop)
+}
+
+/// Our own page in the place of the flow's tab.
+async fn show_result(flow: &FlowId, beside: TabId) -> Result<(), JsValue> {
+    let url = [api().runtime().get_url(PAGE), "#".to_owned(), flow.0.clone()].concat();
+    let properties = object([("url", url.into())]);
+    if let Ok(tab) = answer(api().tabs().get(beside.0)).await {
+        for name in ["index", "windowId", "active"] {
+            api::set(&properties, name, &property(&tab, name));
+        }
+    }
+    answer(api().tabs().create(&properties)).await.map(drop)
+}
+
+/// The one alarm: for the next thing that has to be given up or cleared.
+async fn set_alarm(at_ms: Option<u64>) -> Result<(), JsValue> {
+    match at_ms {
+        Some(at_ms) => {
+            #[expect(clippy::cast_precision_loss, reason = "times of this age are exact")]
+            let info: Object = object([("when", (at_ms as f64).into())]);
+            let created = api().alarms().create("deadline", &info)?;
+            JsFuture::from(Promise::resolve(&created)).await.map(drop)
+        }
+        None => answer(api().alarms().clear_all()).await.map(drop),
+    }
+}

@@ -1,0 +1,97 @@
+//! What the engine wants done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::oauth::http::HttpRequest;
+
+use super::record::{FlowId, ProfileId, StoredToken, TabId};
+use super::rules::Rule;
+
+/// One thing to do. Effects run in order; each ends before the next one starts, but for the answer of
+/// [`Effect::Exchange`], which comes later as an event.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Write the engine to `storage.session`.
+    Persist,
+    /// Make a tab at about:blank next to the current one; answered by `Event::TabOpened`.
+    OpenTab(FlowId),
+    /// Set these session rules, in place of any with the same ids.
+    AddRules {
+        /// For whom.
+        flow: FlowId,
+        /// The rules.
+        rules: Vec<Rule>,
+    },
+    /// Remove session rules; unknown ids don't matter.
+    RemoveRules(Vec<u32>),
+    /// Send the flow's tab to the authorization endpoint; answered by `Event::Navigated`.
+    Navigate {
+        /// For whom.
+        flow: FlowId,
+        /// The tab.
+        tab: TabId,
+        /// The authorization request.
+        url: String,
+    },
+    /// Ask whether these hosts are granted; answered by `Event::PermissionChecked`.
+    CheckPermission {
+        /// For whom.
+        flow: FlowId,
+        /// Match patterns.
+        hosts: Vec<String>,
+    },
+    /// Start the token request; answered by `Event::TokenAnswered`, once.
+    Exchange {
+        /// For whom.
+        flow: FlowId,
+        /// The request.
+        request: HttpRequest,
+    },
+    /// Write the token to `storage.local`; answered by `Event::TokenStored`.
+    StoreToken {
+        /// Whose token.
+        profile: ProfileId,
+        /// The token.
+        token: Box<StoredToken>,
+    },
+    /// Open our own page with the flow's result beside this tab.
+    ShowResult {
+        /// The flow.
+        flow: FlowId,
+        /// The tab whose place it takes.
+        beside: TabId,
+    },
+    /// Close a tab; one that is gone doesn't matter.
+    CloseTab(TabId),
+    /// Wake the worker at this time, in milliseconds of the Unix epoch; none clears the alarm.
+    SetAlarm(Option<u64>),
+}
+
+/// The kind of an effect, for reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EffectKind {
+    /// Storage did not take the engine or the token.
+    Store,
+    /// No tab could be made or moved.
+    Tab,
+    /// No rule could be set.
+    Rules,
+    /// Anything else.
+    Other,
+}
+
+impl Effect {
+    /// The flow that must hear of it when the browser refuses this effect; none where a refusal is harmless.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&FlowId, EffectKind)> {
+        match self {
+            Self::OpenTab(flow) | Self::Navigate { flow, .. } => Some((flow, EffectKind::Tab)),
+            Self::AddRules { flow, .. } => Some((flow, EffectKind::Rules)),
+            Self::StoreToken { token, .. } => Some((&token.flow, EffectKind::Store)),
+            Self::CheckPermission { flow, .. } | Self::Exchange { flow, .. } => Some((flow, EffectKind::Other)),
+            Self::Persist | Self::RemoveRules(_) | Self::ShowResult { .. } | Self::CloseTab(_) | Self::SetAlarm(_) => {
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,640 @@
+//! The step function.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::oauth::authorization::AuthorizationRequest;
+use crate::oauth::http::HttpResponse;
+use crate::oauth::pkce::CodeChallenge;
+use crate::oauth::redirect::{Expected, RedirectError, parse_authorization_response, state_of};
+use crate::oauth::secret::{AuthorizationCode, ClientSecret, CodeVerifier, State};
+use crate::oauth::token::{TokenRequest, parse_token_response};
+use crate::profile::TokenRecord;
+
+use super::effect::Effect;
+use super::event::{Event, NewFlow, TransportError};
+use super::record::{
+    Ended, Failure, Flow, FlowId, Guard, Outcome, Phase, ProfileId, Step, StepName, StoredToken, TabId,
+};
+use super::{FLOWS_AT_MOST, GUARDS_AT_MOST, REDIRECT_DEADLINE_MS};
+
+/// The newest form of [`Engine`] that this code writes.
+const VERSION: u32 = 1;
+
+/// Everything the worker knows between two events; it stands in `storage.session`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Engine {
+    /// Version of this form.
+    pub v: u32,
+    /// The next free rule id.
+    pub next_rule: u32,
+    /// Flows under way.
+    pub flows: BTreeMap<FlowId, Flow>,
+    /// The last flow of each profile that ended.
+    pub ended: BTreeMap<ProfileId, Ended>,
+    /// Callbacks that stay blocked.
+    pub guards: BTreeMap<FlowId, Guard>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            v: VERSION,
+            next_rule: 1,
+            flows: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            guards: BTreeMap::new(),
+        }
+    }
+}
+
+impl Engine {
+    /// Takes one event and says what to do. `now_ms` is the time in milliseconds of the Unix epoch.
+    pub fn step(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        let mut turn = Turn {
+            engine: self,
+            now_ms,
+            effects: Vec::new(),
+            changed: false,
+        };
+        turn.take(event);
+        turn.expire();
+        turn.finish()
+    }
+
+    /// When something has to be given up or cleared, in milliseconds of the Unix epoch.
+    #[must_use]
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        let flows = self.flows.values().map(|flow| flow.deadline_ms);
+        flows.chain(self.guards.values().map(|guard| guard.until_ms)).min()
+    }
+
+    /// The flow under way of a profile, the newest first.
+    #[must_use]
+    pub fn flow_of(&self, profile: &ProfileId) -> Option<(&FlowId, &Flow)> {
+        self.flows
+            .iter()
+            .filter(|(_, flow)| flow.profile == *profile)
+            .max_by_key(|(_, flow)| flow.started_ms)
+    }
+
+    /// Rule ids that belong to something here.
+    fn owned_rules(&self) -> BTreeSet<u32> {
+        let flows = self.flows.values().flat_map(Flow::rule_ids);
+        flows
+            .chain(self.guards.values().flat_map(|guard| guard.rules.iter().copied()))
+            .collect()
+    }
+}
+
+/// One call of [`Engine::step`].
+struct Turn<'a> {
+    engine: &'a mut Engine,
+    now_ms: u64,
+    effects: Vec<Effect>,
+    changed: bool,
+}
+
+impl Turn<'_> {
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Authorize(new) => self.authorize(*new),
+            Event::PermissionsChanged { granted } => self.permissions_changed(&granted),
+            Event::PermissionRefused(profile) => self.permission_refused(&profile),
+            Event::PermissionChecked { flow, granted } => self.permission_checked(&flow, granted),
+            Event::TabOpened { flow, tab } => self.tab_opened(&flow, tab),
+            Event::Navigated(flow) => self.navigated(&flow),
+            Event::RequestFailed { url, tab } => self.request_failed(&url, tab),
+            Event::TabRemoved(tab) => self.tab_removed(tab),
+            Event::TokenAnswered { flow, answer } => self.token_answered(&flow, answer),
+            Event::TokenStored(flow) => self.token_stored(&flow),
+            Event::Cancel(flow) => self.cancel(&flow),
+            Event::Dismiss(profile) => self.changed |= self.engine.ended.remove(&profile).is_some(),
+            Event::ProfileDeleted(profile) => self.profile_deleted(&profile),
+            Event::Tick => {}
+            Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
+            Event::EffectFailed { flow, kind, message } => {
+                self.fail(&flow, Failure::Effect { kind, message });
+            }
+        }
+    }
+
+    /// The engine is written before anything that it describes is done, and the alarm follows it.
+    fn finish(self) -> Vec<Effect> {
+        if !self.changed {
+            return self.effects;
+        }
+        let mut effects = Vec::with_capacity(self.effects.len() + 2);
+        effects.push(Effect::Persist);
+        effects.extend(self.effects);
+        effects.push(Effect::SetAlarm(self.engine.next_deadline_ms()));
+        effects
+    }
+
+    fn push(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    fn authorize(&mut self, new: NewFlow) {
+        let NewFlow {
+            id,
+            profile,
+            snapshot,
+            state,
+            code_verifier,
+            permitted,
+        } = new;
+        // A click on Authorize takes the place of an earlier one that still waits for the hosts.
+        self.engine
+            .flows
+            .retain(|_, flow| flow.profile != profile || !matches!(flow.phase, Phase::AwaitingPermission));
+        self.engine.ended.remove(&profile);
+        let rule = self.engine.next_rule;
+        self.engine.next_rule += Flow::RULES;
+        let flow = Flow {
+            profile,
+            snapshot,
+            state,
+            code_verifier,
+            rule,
+            phase: Phase::AwaitingPermission,
+            steps: Vec::new(),
+            other_tab: false,
+            started_ms: self.now_ms,
+            deadline_ms: self.now_ms + REDIRECT_DEADLINE_MS,
+        };
+        self.changed = true;
+        let crowded = self.engine.flows.len() >= FLOWS_AT_MOST;
+        self.engine.flows.insert(id.clone(), flow);
+        if crowded {
+            self.fail(&id, Failure::TooManyFlows);
+        } else if permitted {
+            self.open(&id);
+        }
+    }
+
+    /// The hosts are granted: make the tab.
+    fn open(&mut self, id: &FlowId) {
+        if let Some(flow) = self.engine.flows.get_mut(id) {
+            flow.phase = Phase::Opening;
+            flow.steps.push(Step {
+                name: StepName::Permission,
+                at_ms: self.now_ms,
+            });
+            self.changed = true;
+            self.push(Effect::OpenTab(id.clone()));
+        }
+    }
+
+    fn permissions_changed(&mut self, granted: &BTreeMap<FlowId, bool>) {
+        for (id, granted) in granted {
+            let Some(flow) = self.engine.flows.get(id) else {
+                continue;
+            };
+            match (&flow.phase, granted) {
+                (Phase::AwaitingPermission, true) => self.open(id),
+                (Phase::Captured { .. }, true) => self.check_permission(id),
+                // Without the hosts the rules are inert: the next redirect would reach the redirect host.
+                (Phase::Opening | Phase::AwaitingRedirect { .. }, false) => self.fail(id, Failure::PermissionRemoved),
+                _ => {}
+            }
+        }
+    }
+
+    fn permission_refused(&mut self, profile: &ProfileId) {
+        let waiting = self
+            .engine
+            .flows
+            .iter()
+            .find(|(_, flow)| flow.profile == *profile && matches!(flow.phase, Phase::AwaitingPermission));
+        if let Some(id) = waiting.map(|(id, _)| id.clone()) {
+            self.fail(&id, Failure::PermissionRefused);
+        }
+    }
+
+    fn tab_opened(&mut self, id: &FlowId, tab: TabId) {
+        let Some(flow) = self.engine.flows.get_mut(id) else {
+            // The flow ended while its tab was being made.
+            self.push(Effect::CloseTab(tab));
+            return;
+        };
+        flow.phase = Phase::AwaitingRedirect { tab, navigated: false };
+        self.changed = true;
+        self.arm_and_navigate(id, tab);
+    }
+
+    /// The rules stand before the navigation starts.
+    fn arm_and_navigate(&mut self, id: &FlowId, tab: TabId) {
+        let Some(flow) = self.engine.flows.get(id) else { return };
+        let challenge = flow.code_verifier.as_ref().map(CodeChallenge::s256);
+        let url = AuthorizationRequest {
+            endpoint: &flow.snapshot.authorization_endpoint,
+            client_id: &flow.snapshot.client_id,
+            redirect_uri: &flow.snapshot.redirect_uri,
+            scopes: &flow.snapshot.scopes,
+            scope_separator: &flow.snapshot.scope_separator,
+            state: &flow.state,
+            code_challenge: challenge.as_ref(),
+            extra: &flow.snapshot.extra,
+        }
+        .url();
+        let mut rules = vec![flow.tab_rule(tab), flow.state_rule()];
+        rules.extend(flow.origin_rule());
+        self.push(Effect::AddRules {
+            flow: id.clone(),
+            rules,
+        });
+        self.push(Effect::Navigate {
+            flow: id.clone(),
+            tab,
+            url: url.into(),
+        });
+    }
+
+    fn navigated(&mut self, id: &FlowId) {
+        if let Some(flow) = self.engine.flows.get_mut(id) {
+            if let Phase::AwaitingRedirect {
+                navigated: navigated @ false,
+                ..
+            } = &mut flow.phase
+            {
+                *navigated = true;
+                flow.steps.push(Step {
+                    name: StepName::Open,
+                    at_ms: self.now_ms,
+                });
+                self.changed = true;
+            }
+        }
+    }
+
+    fn request_failed(&mut self, url: &Url, tab: TabId) {
+        let Some(id) = self.flow_of_callback(url, tab) else {
+            return;
+        };
+        let Some(flow) = self.engine.flows.get_mut(&id) else {
+            return;
+        };
+        let Phase::AwaitingRedirect { tab: flow_tab, .. } = flow.phase else {
+            return;
+        };
+        let answer = parse_authorization_response(
+            url,
+            &Expected {
+                redirect_uri: &flow.snapshot.redirect_uri,
+                state: &flow.state,
+                issuer: flow.snapshot.issuer.as_deref(),
+                iss_required: flow.snapshot.iss_required,
+            },
+        );
+        flow.steps.push(Step {
+            name: StepName::SignIn,
+            at_ms: self.now_ms,
+        });
+        self.changed = true;
+        match answer {
+            Ok(code) => {
+                flow.steps.push(Step {
+                    name: StepName::Capture,
+                    at_ms: self.now_ms,
+                });
+                flow.other_tab = flow_tab != tab;
+                flow.deadline_ms = self.now_ms + flow.snapshot.code_lifetime_s * 1000;
+                flow.phase = Phase::Captured {
+                    tab: flow_tab,
+                    callback_tab: tab,
+                    code,
+                    waiting_for_permission: false,
+                };
+                self.check_permission(&id);
+            }
+            Err(error) => {
+                self.guard_stray_code(&id, url, &error);
+                self.show_result(&id, flow_tab, tab);
+                self.fail(&id, Failure::Redirect(error));
+            }
+        }
+    }
+
+    /// Whose callback is it? By its `state`, in any tab; else by the flow's own tab.
+    fn flow_of_callback(&self, url: &Url, tab: TabId) -> Option<FlowId> {
+        let state = state_of(url).map(State::new);
+        let mut in_tab = None;
+        for (id, flow) in &self.engine.flows {
+            let Phase::AwaitingRedirect { tab: flow_tab, .. } = flow.phase else {
+                continue;
+            };
+            if !flow.snapshot.redirect_uri.matches(url) {
+                continue;
+            }
+            if state.as_ref().is_some_and(|state| *state == flow.state) {
+                return Some(id.clone());
+            }
+            if flow_tab == tab {
+                in_tab = Some(id.clone());
+            }
+        }
+        in_tab
+    }
+
+    /// A code that came without our `state` is nobody's here, and the redirect host's least of all.
+    fn guard_stray_code(&mut self, id: &FlowId, url: &Url, error: &RedirectError) {
+        let stray = matches!(
+            error,
+            RedirectError::StateMissing | RedirectError::StateMismatch | RedirectError::StateDuplicate
+        );
+        let code = url
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("code="));
+        let (Some(flow), Some(code), true) = (self.engine.flows.get(id), code, stray) else {
+            return;
+        };
+        if !code.is_empty() {
+            let rule = flow.code_rule(code);
+            self.push(Effect::AddRules {
+                flow: id.clone(),
+                rules: vec![rule],
+            });
+        }
+    }
+
+    fn check_permission(&mut self, id: &FlowId) {
+        if let Some(flow) = self.engine.flows.get(id) {
+            self.push(Effect::CheckPermission {
+                flow: id.clone(),
+                hosts: flow.snapshot.hosts.clone(),
+            });
+        }
+    }
+
+    fn permission_checked(&mut self, id: &FlowId, granted: bool) {
+        let Some(flow) = self.engine.flows.get_mut(id) else {
+            return;
+        };
+        let Phase::Captured {
+            tab,
+            callback_tab,
+            waiting_for_permission,
+            ..
+        } = &mut flow.phase
+        else {
+            return;
+        };
+        let (tab, callback_tab) = (*tab, *callback_tab);
+        self.changed = true;
+        if !granted {
+            // Without the host permission the POST would be sent and its answer unreadable: the code would be burnt.
+            let first = !std::mem::replace(waiting_for_permission, true);
+            if first {
+                self.show_result(id, tab, callback_tab);
+            }
+            return;
+        }
+        let waited = *waiting_for_permission;
+        let Phase::Captured { code, .. } = std::mem::replace(&mut flow.phase, Phase::Exchanging) else {
+            return;
+        };
+        let request = token_request(flow, &code);
+        self.push(Effect::Exchange {
+            flow: id.clone(),
+            request,
+        });
+        if !waited {
+            self.show_result(id, tab, callback_tab);
+        }
+    }
+
+    /// Our own page takes the place of the tab: a blocked URL left in a tab gives the code away on Back or Reload.
+    fn show_result(&mut self, id: &FlowId, tab: TabId, callback_tab: TabId) {
+        self.push(Effect::ShowResult {
+            flow: id.clone(),
+            beside: tab,
+        });
+        self.push(Effect::CloseTab(tab));
+        if callback_tab != tab {
+            self.push(Effect::CloseTab(callback_tab));
+        }
+    }
+
+    fn token_answered(&mut self, id: &FlowId, answer: Result<HttpResponse, TransportError>) {
+        let Some(flow) = self.engine.flows.get_mut(id) else {
+            return;
+        };
+        if !matches!(flow.phase, Phase::Exchanging) {
+            return;
+        }
+        let response = match answer {
+            Ok(response) => parse_token_response(&response).map_err(|error| {
+                // A server that quotes the request back must not get our secrets onto the page.
+                let secrets = [
+                    flow.snapshot.client_secret.as_ref().map(ClientSecret::expose),
+                    flow.code_verifier.as_ref().map(CodeVerifier::expose),
+                ];
+                let secrets: Vec<&str> = secrets.into_iter().flatten().collect();
+                Failure::Token(error.without(&secrets))
+            }),
+            Err(error) => Err(Failure::Transport(error)),
+        };
+        match response {
+            Ok(response) => {
+                flow.steps.push(Step {
+                    name: StepName::Exchange,
+                    at_ms: self.now_ms,
+                });
+                let token = TokenRecord::from_response(&response, &flow.snapshot.scopes, self.now_ms);
+                let profile = flow.profile.clone();
+                // Nothing comes before this write: a kill until it is done loses the token.
+                self.push(Effect::StoreToken {
+                    profile,
+                    token: Box::new(StoredToken {
+                        flow: id.clone(),
+                        token,
+                    }),
+                });
+            }
+            Err(failure) => self.fail(id, failure),
+        }
+    }
+
+    fn token_stored(&mut self, id: &FlowId) {
+        if let Some(flow) = self.engine.flows.get_mut(id) {
+            flow.steps.push(Step {
+                name: StepName::Store,
+                at_ms: self.now_ms,
+            });
+            self.end(id, Outcome::Token);
+        }
+    }
+
+    fn tab_removed(&mut self, tab: TabId) {
+        let flow =
+            self.engine.flows.iter().find(
+                |(_, flow)| matches!(flow.phase, Phase::AwaitingRedirect { tab: flow_tab, .. } if flow_tab == tab),
+            );
+        if let Some(id) = flow.map(|(id, _)| id.clone()) {
+            self.fail(&id, Failure::TabClosed);
+        }
+    }
+
+    fn cancel(&mut self, id: &FlowId) {
+        // A code that was posted can't be called back; its answer still counts.
+        if self
+            .engine
+            .flows
+            .get(id)
+            .is_some_and(|flow| !matches!(flow.phase, Phase::Exchanging))
+        {
+            self.fail(id, Failure::Cancelled);
+        }
+    }
+
+    fn profile_deleted(&mut self, profile: &ProfileId) {
+        let ids: Vec<FlowId> = self
+            .engine
+            .flows
+            .iter()
+            .filter(|(_, flow)| flow.profile == *profile)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in ids {
+            self.fail(&id, Failure::Cancelled);
+        }
+        self.changed |= self.engine.ended.remove(profile).is_some();
+    }
+
+    fn worker_started(&mut self, stored: &BTreeSet<FlowId>, granted: &BTreeMap<FlowId, bool>, rules: &[u32]) {
+        self.changed = true;
+        let permitted = |id: &FlowId| granted.get(id) == Some(&true);
+        let flows: Vec<(FlowId, Phase)> = self
+            .engine
+            .flows
+            .iter()
+            .map(|(id, flow)| (id.clone(), flow.phase.clone()))
+            .collect();
+        for (id, phase) in flows {
+            match phase {
+                Phase::AwaitingPermission if permitted(&id) => self.open(&id),
+                Phase::AwaitingPermission => {}
+                Phase::Opening => self.fail(&id, Failure::Interrupted),
+                Phase::AwaitingRedirect { .. } if !permitted(&id) => {
+                    self.fail(&id, Failure::PermissionRemoved);
+                }
+                Phase::AwaitingRedirect { tab, navigated: false } => self.arm_and_navigate(&id, tab),
+                Phase::AwaitingRedirect { .. } => {}
+                Phase::Captured { .. } => self.check_permission(&id),
+                Phase::Exchanging if stored.contains(&id) => self.token_stored(&id),
+                Phase::Exchanging => self.fail(&id, Failure::OutcomeUnknown),
+            }
+        }
+        let owned = self.engine.owned_rules();
+        let orphans: Vec<u32> = rules.iter().copied().filter(|rule| !owned.contains(rule)).collect();
+        if let Some(highest) = rules.iter().max() {
+            self.engine.next_rule = self.engine.next_rule.max(highest + 1);
+        }
+        if !orphans.is_empty() {
+            self.push(Effect::RemoveRules(orphans));
+        }
+    }
+
+    /// Gives up what is overdue.
+    fn expire(&mut self) {
+        let now_ms = self.now_ms;
+        let overdue: Vec<FlowId> = self
+            .engine
+            .flows
+            .iter()
+            .filter(|(_, flow)| flow.deadline_ms <= now_ms && !matches!(flow.phase, Phase::Exchanging))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in overdue {
+            self.fail(&id, Failure::TimedOut);
+        }
+        let mut dead: Vec<u32> = Vec::new();
+        self.engine.guards.retain(|_, guard| {
+            let keep = guard.until_ms > now_ms;
+            if !keep {
+                dead.append(&mut guard.rules);
+            }
+            keep
+        });
+        while self.engine.guards.len() > GUARDS_AT_MOST {
+            let oldest = self
+                .engine
+                .guards
+                .iter()
+                .min_by_key(|(_, guard)| (!guard.redeemed, guard.until_ms));
+            let Some(id) = oldest.map(|(id, _)| id.clone()) else {
+                break;
+            };
+            dead.extend(self.engine.guards.remove(&id).into_iter().flat_map(|guard| guard.rules));
+        }
+        if !dead.is_empty() {
+            self.changed = true;
+            self.push(Effect::RemoveRules(dead));
+        }
+    }
+
+    fn fail(&mut self, id: &FlowId, failure: Failure) {
+        self.end(id, Outcome::Failed(failure));
+    }
+
+    /// Ends a flow: its secrets go, its tab's rule goes, and its `state` stays blocked while a code could still live.
+    fn end(&mut self, id: &FlowId, outcome: Outcome) {
+        let Some(flow) = self.engine.flows.remove(id) else {
+            return;
+        };
+        self.changed = true;
+        let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
+        let mut dead = vec![tab_rule, origin_rule];
+        let started = !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
+        if started {
+            let guard = Guard {
+                rules: guarding.to_vec(),
+                until_ms: self.now_ms + flow.snapshot.code_lifetime_s * 1000,
+                redeemed: outcome == Outcome::Token,
+            };
+            self.engine.guards.insert(id.clone(), guard);
+        } else {
+            dead.extend(guarding);
+        }
+        let close = match (&flow.phase, &outcome) {
+            (Phase::AwaitingRedirect { tab, .. }, Outcome::Failed(failure)) => {
+                // The tab is the person's when they still sign in, but without rules it would give the code away.
+                (!matches!(failure, Failure::TabClosed | Failure::Redirect(_))).then_some(*tab)
+            }
+            _ => None,
+        };
+        // The tab closes before its rule goes.
+        if let Some(tab) = close {
+            self.push(Effect::CloseTab(tab));
+        }
+        self.push(Effect::RemoveRules(dead));
+        self.engine.ended.insert(
+            flow.profile,
+            Ended {
+                flow: id.clone(),
+                outcome,
+                steps: flow.steps,
+                at_ms: self.now_ms,
+                other_tab: flow.other_tab,
+            },
+        );
+    }
+}
+
+fn token_request(flow: &Flow, code: &AuthorizationCode) -> crate::oauth::http::HttpRequest {
+    TokenRequest {
+        endpoint: &flow.snapshot.token_endpoint,
+        client_id: &flow.snapshot.client_id,
+        client_secret: flow.snapshot.client_secret.as_ref(),
+        authentication: flow.snapshot.authentication,
+        code,
+        redirect_uri: &flow.snapshot.redirect_uri,
+        code_verifier: flow.code_verifier.as_ref(),
+    }
+    .http_request()
+}

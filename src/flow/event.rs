@@ -1,0 +1,124 @@
+//! What happens to the engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::oauth::http::HttpResponse;
+use crate::oauth::secret::{CodeVerifier, State};
+
+use super::effect::EffectKind;
+use super::record::{FlowId, ProfileId, Snapshot, TabId};
+
+/// A flow that the person asked for.
+#[derive(Clone, Debug)]
+pub struct NewFlow {
+    /// Its name.
+    pub id: FlowId,
+    /// The profile.
+    pub profile: ProfileId,
+    /// What it needs of the profile.
+    pub snapshot: Snapshot,
+    /// Drawn for this flow alone.
+    pub state: State,
+    /// Drawn for this flow alone, where the provider takes PKCE.
+    pub code_verifier: Option<CodeVerifier>,
+    /// Whether the hosts of the snapshot are granted.
+    pub permitted: bool,
+}
+
+/// Why no whole answer came from the token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransportError {
+    /// Nothing, or not all, within the time limit.
+    Timeout {
+        /// The limit, in milliseconds.
+        limit_ms: u32,
+    },
+    /// A redirect, which is never followed: it would carry the secret to a second host.
+    Redirected,
+    /// More than [`MAX_RESPONSE_BYTES`](crate::oauth::http::MAX_RESPONSE_BYTES).
+    TooLarge,
+    /// The answer broke off.
+    Cut,
+    /// No answer: name resolution, connection, TLS.
+    Unreachable {
+        /// The browser's own words.
+        message: String,
+    },
+}
+
+/// An event. The time comes beside it.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The person clicked Authorize.
+    Authorize(Box<NewFlow>),
+    /// Hosts were granted or taken away, or might have been.
+    PermissionsChanged {
+        /// For each flow that was looked at: whether its hosts are all granted.
+        granted: BTreeMap<FlowId, bool>,
+    },
+    /// The person refused the hosts.
+    PermissionRefused(ProfileId),
+    /// Whether the hosts of a captured flow are granted: the answer to `Effect::CheckPermission`.
+    PermissionChecked {
+        /// The flow.
+        flow: FlowId,
+        /// The answer.
+        granted: bool,
+    },
+    /// The flow's tab stands at about:blank.
+    TabOpened {
+        /// The flow.
+        flow: FlowId,
+        /// Its tab.
+        tab: TabId,
+    },
+    /// The flow's tab was sent to the authorization endpoint.
+    Navigated(FlowId),
+    /// A main-frame request failed: for a callback, because our rule blocked it.
+    RequestFailed {
+        /// Where it was to go.
+        url: Url,
+        /// In which tab.
+        tab: TabId,
+    },
+    /// A tab was closed.
+    TabRemoved(TabId),
+    /// The token endpoint answered, or did not.
+    TokenAnswered {
+        /// The flow.
+        flow: FlowId,
+        /// What came.
+        answer: Result<HttpResponse, TransportError>,
+    },
+    /// The token stands in `storage.local`.
+    TokenStored(FlowId),
+    /// The person pressed Cancel.
+    Cancel(FlowId),
+    /// The person dismissed the result of a profile's last flow.
+    Dismiss(ProfileId),
+    /// The profile was deleted.
+    ProfileDeleted(ProfileId),
+    /// Time went by: an alarm, or any wake.
+    Tick,
+    /// A new worker instance: whatever ran in the former one is gone.
+    WorkerStarted {
+        /// Flows whose token stands in `storage.local`.
+        stored: BTreeSet<FlowId>,
+        /// For each flow: whether its hosts are all granted.
+        granted: BTreeMap<FlowId, bool>,
+        /// Session rules that the browser holds.
+        rules: Vec<u32>,
+    },
+    /// An effect of this flow was refused by the browser; those behind it did not run.
+    EffectFailed {
+        /// The flow.
+        flow: FlowId,
+        /// What was refused.
+        kind: EffectKind,
+        /// The browser's own words.
+        message: String,
+    },
+}

@@ -1,0 +1,30 @@
+//! The engine: one authorization after another, from the click to the stored token, as a value.
+//!
+//! [`Engine::step`] does no I/O, reads no clock and draws no randomness. Time and random bytes arrive with the event;
+//! what is to be done leaves as [`Effect`]s, which `browser` runs in order and whose results come back as [`Event`]s.
+//! The worker may be killed between any two effects: the engine as last written by [`Effect::Persist`] is then loaded
+//! again and [`Event::WorkerStarted`] puts things right.
+
+mod effect;
+mod engine;
+mod event;
+mod record;
+mod rules;
+mod snapshot;
+
+pub use effect::{Effect, EffectKind};
+pub use engine::Engine;
+pub use event::{Event, NewFlow, TransportError};
+pub use record::{
+    Ended, Failure, Flow, FlowId, Guard, Outcome, Phase, ProfileId, Snapshot, Step, StepName, StoredToken, TabId,
+};
+pub use rules::{Rule, RuleAction, RuleCondition};
+
+/// How long a person may take between the click and the redirect: 15 minutes, then the flow is given up.
+pub const REDIRECT_DEADLINE_MS: u64 = 15 * 60 * 1000;
+
+/// Flows that may be under way at once. Each holds two regular-expression rules, of which the browsers allow 1,000.
+pub const FLOWS_AT_MOST: usize = 100;
+
+/// Guards kept at once; past that the guards of codes that are already redeemed go first.
+pub const GUARDS_AT_MOST: usize = 500;

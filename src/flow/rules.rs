@@ -1,0 +1,166 @@
+//! The declarativeNetRequest session rules of a flow, as the browsers take them.
+
+use serde::Serialize;
+
+use super::record::{Flow, TabId};
+
+/// A `declarativeNetRequest.Rule`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// Its id.
+    pub id: u32,
+    /// Block beats everything but another block, so one priority will do.
+    pub priority: u32,
+    /// What happens.
+    pub action: RuleAction,
+    /// To which requests.
+    pub condition: RuleCondition,
+}
+
+/// A `declarativeNetRequest.RuleAction`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum RuleAction {
+    /// The request never leaves the browser.
+    Block,
+    /// Request headers are changed.
+    #[serde(rename_all = "camelCase")]
+    ModifyHeaders {
+        /// `ModifyHeaderInfo`.
+        request_headers: Vec<HeaderOperation>,
+    },
+}
+
+/// A `declarativeNetRequest.ModifyHeaderInfo` that removes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeaderOperation {
+    /// The header's name.
+    pub header: &'static str,
+    /// `remove`.
+    pub operation: &'static str,
+}
+
+/// A `declarativeNetRequest.RuleCondition`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleCondition {
+    /// RE2, escaped and anchored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regex_filter: Option<String>,
+    /// Paths keep their case.
+    pub is_url_filter_case_sensitive: bool,
+    /// `main_frame` or `xmlhttprequest`.
+    pub resource_types: Vec<&'static str>,
+    /// Only these tabs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tab_ids: Option<Vec<TabId>>,
+    /// Only these methods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_methods: Option<Vec<&'static str>>,
+    /// Only requests of this extension: `browser` puts the extension's own host in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initiator_domains: Option<Vec<String>>,
+    /// Whether `browser` has to fill `initiator_domains`.
+    #[serde(skip)]
+    pub own_requests_only: bool,
+}
+
+impl Flow {
+    /// How many rule ids a flow owns: its tab's, the token request's, its `state`'s and a stray code's.
+    pub const RULES: u32 = 4;
+
+    /// Blocks everything at the redirect URI in the flow's tab.
+    #[must_use]
+    pub fn tab_rule(&self, tab: TabId) -> Rule {
+        block(
+            self.rule,
+            RuleCondition {
+                regex_filter: Some(self.snapshot.redirect_uri.rule_regex()),
+                tab_ids: Some(vec![tab]),
+                ..RuleCondition::default()
+            },
+        )
+    }
+
+    /// Blocks, in any tab, only what carries this flow's `state`: a callback in a popup, a tab reopened later. The
+    /// person's own logins at that host don't.
+    #[must_use]
+    pub fn state_rule(&self) -> Rule {
+        block(
+            self.rule + 2,
+            RuleCondition {
+                regex_filter: Some(self.snapshot.redirect_uri.rule_regex_with("state", self.state.expose())),
+                ..RuleCondition::default()
+            },
+        )
+    }
+
+    /// Blocks, in any tab, what carries a code that came without this flow's `state`: nobody may have it. `code` is
+    /// the raw text of the query.
+    #[must_use]
+    pub fn code_rule(&self, code: &str) -> Rule {
+        block(
+            self.rule + 3,
+            RuleCondition {
+                regex_filter: Some(self.snapshot.redirect_uri.rule_regex_with("code", code)),
+                ..RuleCondition::default()
+            },
+        )
+    }
+
+    /// Takes the `Origin` header off this extension's own token request (security.md section 2.5).
+    #[must_use]
+    pub fn origin_rule(&self) -> Option<Rule> {
+        self.snapshot.remove_origin.then(|| Rule {
+            id: self.rule + 1,
+            priority: 1,
+            action: RuleAction::ModifyHeaders {
+                request_headers: vec![HeaderOperation {
+                    header: "origin",
+                    operation: "remove",
+                }],
+            },
+            condition: RuleCondition {
+                regex_filter: Some(exactly(self.snapshot.token_endpoint.url().as_str())),
+                is_url_filter_case_sensitive: true,
+                resource_types: vec!["xmlhttprequest"],
+                request_methods: Some(vec!["post"]),
+                own_requests_only: true,
+                ..RuleCondition::default()
+            },
+        })
+    }
+
+    /// The ids this flow owns.
+    #[must_use]
+    pub fn rule_ids(&self) -> [u32; 4] {
+        [self.rule, self.rule + 1, self.rule + 2, self.rule + 3]
+    }
+}
+
+fn block(id: u32, condition: RuleCondition) -> Rule {
+    Rule {
+        id,
+        priority: 1,
+        action: RuleAction::Block,
+        condition: RuleCondition {
+            is_url_filter_case_sensitive: true,
+            resource_types: vec!["main_frame"],
+            ..condition
+        },
+    }
+}
+
+/// A regular expression that matches this URL alone.
+fn exactly(url: &str) -> String {
+    let mut regex = String::with_capacity(url.len() + 16);
+    regex.push('^');
+    for character in url.chars() {
+        if !character.is_ascii_alphanumeric() {
+            regex.push('\\');
+        }
+        regex.push(character);
+    }
+    regex.push('$');
+    regex
+}

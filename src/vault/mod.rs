@@ -1,0 +1,158 @@
+//! What stands in extension storage: the keys, the records and the schema's version.
+//!
+//! One key for each record of a profile, so that a renewal writes the same few bytes however many profiles there are.
+//! Secrets stand here as they are; without a passphrase the browser's profile folder holds them unencrypted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::oauth::endpoint::EndpointUrl;
+use crate::oauth::secret::ClientSecret;
+use crate::profile::{Profile, ProfileDraft};
+
+/// The schema that this code writes.
+pub const SCHEMA: u32 = 1;
+
+/// Key of the schema's version in `storage.local`.
+pub const SCHEMA_KEY: &str = "schema";
+/// Key of the [`Index`] in `storage.local`.
+pub const INDEX_KEY: &str = "index";
+/// Key of the [`Engine`](crate::flow::Engine) in `storage.session`.
+pub const ENGINE_KEY: &str = "engine";
+
+/// Key of a [`Profile`](crate::profile::Profile) in `storage.local`.
+#[must_use]
+pub fn profile_key(id: &str) -> String {
+    ["profile:", id].concat()
+}
+
+/// Key of a [`SecretRecord`] in `storage.local`.
+#[must_use]
+pub fn secret_key(id: &str) -> String {
+    ["secret:", id].concat()
+}
+
+/// Key of a [`StoredToken`](crate::flow::StoredToken) in `storage.local`.
+#[must_use]
+pub fn token_key(id: &str) -> String {
+    ["token:", id].concat()
+}
+
+/// The profiles in the person's order. A renewal does not touch it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// One entry a profile.
+    pub entries: Vec<IndexEntry>,
+}
+
+/// One profile of the [`Index`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexEntry {
+    /// The profile's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Index {
+    /// Adds a profile at the end, or renames it where it stands.
+    pub fn put(&mut self, id: &str, name: &str) {
+        match self.entries.iter_mut().find(|entry| entry.id == id) {
+            Some(entry) => name.clone_into(&mut entry.name),
+            None => self.entries.push(IndexEntry {
+                id: id.to_owned(),
+                name: name.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A client secret and the only origin that it may be sent to (security.md section 1.2, row 10).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SecretRecord {
+    /// The secret.
+    pub client_secret: ClientSecret,
+    /// Origin of the token endpoint that it was entered for.
+    pub token_origin: String,
+}
+
+impl SecretRecord {
+    /// Binds a secret to the token endpoint that it was entered for.
+    #[must_use]
+    pub fn new(client_secret: ClientSecret, token_endpoint: &EndpointUrl) -> Self {
+        Self {
+            client_secret,
+            token_origin: token_endpoint.origin(),
+        }
+    }
+
+    /// The secret, if it was entered for this token endpoint.
+    #[must_use]
+    pub fn for_endpoint(&self, token_endpoint: &EndpointUrl) -> Option<&ClientSecret> {
+        (self.token_origin == token_endpoint.origin()).then_some(&self.client_secret)
+    }
+}
+
+/// Whether an empty secret in the form may keep the stored one: only for the same client at the same provider.
+#[must_use]
+pub fn keeps_secret(stored: &Profile, draft: &ProfileDraft) -> bool {
+    stored.provider == draft.provider && stored.client_id == draft.client_id
+}
+
+/// Storage was written by a newer version, which this one must not write over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stored data has schema {found}; this version knows schemas up to {SCHEMA}")]
+pub struct NewerSchema {
+    /// The schema found.
+    pub found: u32,
+}
+
+/// Whether this code may write over what it found; none is a first run.
+pub fn check_schema(found: Option<u32>) -> Result<(), NewerSchema> {
+    match found {
+        Some(found) if found > SCHEMA => Err(NewerSchema { found }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn index_renames_in_place_and_appends() {
+        let mut index = Index::default();
+        index.put("a", "First");
+        index.put("b", "Second");
+        index.put("a", "Renamed");
+        let names: Vec<&str> = index.entries.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["Renamed", "Second"]);
+    }
+
+    #[test]
+    fn secret_is_not_given_to_another_origin() {
+        let endpoint = |url| EndpointUrl::parse(url).expect("a good endpoint");
+        let record = SecretRecord::new(
+            ClientSecret::new("s"),
+            &endpoint("https://www.linkedin.com/oauth/v2/accessToken"),
+        );
+        assert!(
+            record
+                .for_endpoint(&endpoint("https://www.linkedin.com/other"))
+                .is_some()
+        );
+        for other in [
+            "https://linkedin.com/oauth/v2/accessToken",
+            "https://www.linkedin.com:444/x",
+            "https://evil.test/",
+        ] {
+            assert!(record.for_endpoint(&endpoint(other)).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn newer_schema_is_refused() {
+        assert_eq!(check_schema(None), Ok(()));
+        assert_eq!(check_schema(Some(SCHEMA)), Ok(()));
+        assert_eq!(check_schema(Some(SCHEMA + 1)), Err(NewerSchema { found: SCHEMA + 1 }));
+    }
+}

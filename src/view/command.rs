@@ -1,0 +1,63 @@
+//! Messages between a page and the worker.
+
+use serde::{Deserialize, Serialize};
+
+use crate::profile::ProfileDraft;
+
+/// What a page asks for. The worker checks the sender before it reads one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Write a profile, new or known.
+    SaveProfile {
+        /// The profile; none makes a new one.
+        id: Option<String>,
+        /// What the form holds. An empty secret of a known profile keeps the stored one.
+        draft: ProfileDraft,
+        /// Whether a flow starts at once.
+        authorize: bool,
+    },
+    /// Start a flow.
+    Authorize {
+        /// The profile.
+        profile: String,
+    },
+    /// The browser was asked for the hosts that a flow needs.
+    PermissionAnswered {
+        /// The profile.
+        profile: String,
+        /// Whether it grants them.
+        granted: bool,
+    },
+    /// Give a flow up.
+    Cancel {
+        /// The flow.
+        flow: String,
+    },
+    /// Forget the result of a profile's last flow.
+    Dismiss {
+        /// The profile.
+        profile: String,
+    },
+}
+
+/// The worker's answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// Done.
+    Done,
+    /// The profile is written.
+    Saved {
+        /// Its id.
+        profile: String,
+    },
+    /// The form's fields that are wrong; nothing was written.
+    Invalid {
+        /// Field and reason, as [`FieldError`](crate::profile::FieldError) names them.
+        errors: Vec<(String, String)>,
+    },
+    /// It could not be done; nothing was lost.
+    Failed {
+        /// The browser's own words.
+        message: String,
+    },
+}

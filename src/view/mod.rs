@@ -1,0 +1,13 @@
+//! What a page shows, as plain data, and what it asks of the worker.
+//!
+//! A view names message keys of `_locales` and numbers; words, dates and durations are the browser's business.
+
+mod command;
+mod popup;
+mod time_left;
+
+pub use command::{Command, Reply};
+pub use popup::{
+    CardState, MainAction, Model, PopupView, ProfileView, StepState, StepView, TokenView, VISIBLE_AT_FIRST,
+};
+pub use time_left::{TimeLeft, TimeUnit};
