@@ -42,7 +42,7 @@ enum Refusal {
 pub(crate) fn authorization(state: &mut State, request: &Request, flow: Flow) -> Reply {
     let checked = check(state, request, flow);
     match checked {
-        Ok(authorization) => go_on(state, request, authorization),
+        Ok(authorization) => go_on(state, request, &authorization),
         Err(Refusal::Page(sentence)) => bummer(&sentence),
         Err(Refusal::Redirect {
             redirect_uri,
@@ -170,17 +170,13 @@ fn member_of(state: &State, request: &Request) -> Option<String> {
 }
 
 /// Login, then consent or its bypass, then the redirect.
-fn go_on(state: &mut State, request: &Request, authorization: AuthorizationRequest) -> Reply {
+fn go_on(state: &mut State, request: &Request, authorization: &AuthorizationRequest) -> Reply {
     let Some(username) = member_of(state, request) else {
         let id = wait(state, authorization.clone());
-        return page(pages::login(
-            &form_action(LOGIN_SUBMIT, &id),
-            Some(&authorization),
-            None,
-        ));
+        return page(pages::login(&form_action(LOGIN_SUBMIT, &id), Some(authorization), None));
     };
     if state.consent_given(&authorization.client_id, &username, &authorization.scopes) {
-        return allow(state, &authorization, &username);
+        return allow(state, authorization, &username);
     }
     let (Some(app), Some(member)) = (state.apps.get(&authorization.client_id), state.members.get(&username)) else {
         return bummer("The member or the application is gone");
@@ -191,7 +187,7 @@ fn go_on(state: &mut State, request: &Request, authorization: AuthorizationReque
         &form_action(CONSENT_SUBMIT, &id),
         &app,
         &member,
-        &authorization,
+        authorization,
     ))
 }
 
@@ -273,7 +269,7 @@ pub(crate) fn login_submit(state: &mut State, request: &Request) -> Reply {
 /// The way back from the login to the authorization request.
 pub(crate) fn login_success(state: &mut State, request: &Request) -> Reply {
     match state.waiting.remove(waiting_id(request)) {
-        Some(authorization) => go_on(state, request, authorization),
+        Some(authorization) => go_on(state, request, &authorization),
         None => stale(),
     }
 }
@@ -286,14 +282,12 @@ pub(crate) fn consent_submit(state: &mut State, request: &Request) -> Reply {
     let Some(authorization) = state.waiting.remove(waiting_id(request)) else {
         return stale();
     };
-    match request.form.get("action") {
-        Some("allow") => allow(state, &authorization, &member),
-        _ => {
-            let text = "The user cancelled the authorization";
-            let answer = Answer::error("user_cancelled_authorize", text, authorization.state.clone());
-            deliver(state, &authorization.redirect_uri, answer)
-        }
+    if request.form.get("action") == Some("allow") {
+        return allow(state, &authorization, &member);
     }
+    let text = "The user cancelled the authorization";
+    let answer = Answer::error("user_cancelled_authorize", text, authorization.state.clone());
+    deliver(state, &authorization.redirect_uri, answer)
 }
 
 /// `GET /feed/`: shows who is signed in.

@@ -35,14 +35,8 @@ struct UpsertMember {
     password: Option<Secret>,
     given_name: Option<String>,
     family_name: Option<String>,
-    /// `null` removes it.
-    #[serde(default, deserialize_with = "present")]
-    email: Option<Option<String>>,
-}
-
-/// Tells a `null` from a field that is not there.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Deserialize::deserialize(deserializer).map(Some)
+    /// An empty one removes it.
+    email: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -263,7 +257,10 @@ fn upsert_member(state: &mut State, request: &Request) -> Outcome {
     set(&mut member.password, new.password);
     set(&mut member.given_name, new.given_name);
     set(&mut member.family_name, new.family_name);
-    set(&mut member.email, new.email);
+    set(
+        &mut member.email,
+        new.email.map(|email| Some(email).filter(|email| !email.is_empty())),
+    );
     Ok(json!(member))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::http::{Reply, Request};
 use crate::rest;
 use crate::state::{State, Status, Token};
-use crate::token::{Error, parameters, required};
+use crate::token::{Failure, parameters, required};
 
 /// `POST` on the introspection endpoint.
 pub(crate) fn introspection(state: &State, request: &Request) -> Reply {
@@ -20,7 +20,7 @@ pub(crate) fn introspection(state: &State, request: &Request) -> Reply {
 }
 
 /// 400 for an invalid client id or token, 401 for an invalid secret; the bodies are not verified.
-fn answer(state: &State, request: &Request) -> Result<Value, Error> {
+fn answer(state: &State, request: &Request) -> Result<Value, Failure> {
     let params = parameters(request);
     let client_id = required(&params, "client_id")?;
     let client_secret = required(&params, "client_secret")?;
@@ -28,16 +28,16 @@ fn answer(state: &State, request: &Request) -> Result<Value, Error> {
     let app = state
         .apps
         .get(client_id)
-        .ok_or_else(|| Error::unknown_client(client_id))?;
+        .ok_or_else(|| Failure::unknown_client(client_id))?;
     if app.client_secret.0 != client_secret {
-        return Err(Error::new(
+        return Err(Failure::new(
             StatusCode::UNAUTHORIZED,
             "invalid_client",
             "Client authentication failed",
         ));
     }
     let token = state.token(value).ok_or_else(|| {
-        Error::new(
+        Failure::new(
             StatusCode::BAD_REQUEST,
             "invalid_request",
             "The provided token is invalid",

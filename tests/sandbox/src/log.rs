@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::http::{Params, Request};
+use crate::http::{Host, Params, Request};
 
 /// The numbers of `GET /state`. Second POSTs of a code follow from the codes.
 #[derive(Clone, Debug, Default)]
@@ -99,10 +99,10 @@ impl Log {
 
     /// Adds a request as it arrives; returns the id to [`Log::settle`] it with.
     pub(crate) fn arrived(&mut self, request: &Request) -> u64 {
-        // The loopback redirect host is the only one whose port matters.
-        let host = match request.header("host") {
-            Some(host) => host.strip_suffix(":443").unwrap_or(host).to_owned(),
-            None => request.host.name().to_owned(),
+        // Where it arrived, not where it says it goes; only loopback has names and ports to tell apart.
+        let host = match (request.host, request.header("host")) {
+            (Host::Loopback, Some(host)) => host.to_owned(),
+            _ => request.host.name().to_owned(),
         };
         self.push(Entry {
             id: 0,

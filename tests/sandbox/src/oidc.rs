@@ -1,4 +1,4 @@
-//! OpenID Connect: discovery, keys, id_token and userinfo (linkedin.md sections 1 and 7).
+//! OIDC: discovery, keys, `id_token` and userinfo (linkedin.md sections 1 and 7).
 
 use std::sync::OnceLock;
 
@@ -19,7 +19,7 @@ use crate::state::{App, Member, Scopes, Secret};
 
 /// The issuer since April 2024; the documentation still has the host alone.
 pub(crate) const ISSUER: &str = "https://www.linkedin.com/oauth";
-/// An id_token lives one hour.
+/// An `id_token` lives one hour.
 const ID_TOKEN_LIFETIME: i64 = 3600;
 /// LinkedIn's key seems to be larger; nothing depends on it.
 const KEY_BITS: usize = 2048;
@@ -102,7 +102,7 @@ fn picture(subject: &str) -> String {
     format!("https://media.licdn.com/sandbox/{subject}")
 }
 
-/// The id_token: a bogus `zip` header, `email_verified` as a string, no `nonce`, no `at_hash`.
+/// The `id_token`: a bogus `zip` header, `email_verified` as a string, no `nonce`, no `at_hash`.
 pub(crate) fn id_token(app: &App, member: &Member, scopes: &Scopes, now: i64) -> Secret {
     let key = key();
     let header = json!({"zip": "RS256", "typ": "JWT", "kid": key.id, "alg": "RS256"});

@@ -20,7 +20,8 @@ pub(crate) async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: 
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, shared) = (acceptor.clone(), shared.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| handle(&acceptor, &shared, request));
+            let service =
+                service_fn(|request| std::future::ready(Ok::<_, Infallible>(handle(&acceptor, &shared, request))));
             // A client that leaves is no error of ours.
             drop(
                 http1::Builder::new()
@@ -41,18 +42,14 @@ fn tunnel_host(uri: &Uri) -> Option<Host> {
     (authority.port_u16() == Some(443)).then_some(host)
 }
 
-async fn handle(
-    acceptor: &TlsAcceptor,
-    shared: &Arc<Shared>,
-    request: hyper::Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+fn handle(acceptor: &TlsAcceptor, shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> Response<Body> {
     let tunnel = if request.method() == Method::CONNECT {
         tunnel_host(request.uri())
     } else {
         None
     };
     let Some(host) = tunnel else {
-        return Ok(refuse(shared, &request));
+        return refuse(shared, &request);
     };
     *shared.state().counters.tunnels.entry(host.name()).or_default() += 1;
     let (acceptor, shared) = (acceptor.clone(), shared.clone());
@@ -64,7 +61,7 @@ async fn handle(
             connection(stream, shared, host).await;
         }
     });
-    Ok(response(Reply::empty(StatusCode::OK)))
+    response(Reply::empty(StatusCode::OK))
 }
 
 fn refuse(shared: &Shared, request: &hyper::Request<Incoming>) -> Response<Body> {

@@ -2,7 +2,7 @@
 
 use crate::state::{App, Member, Scopes, Secret};
 
-/// Self-serve products: Sign In with LinkedIn using OpenID Connect, Share on LinkedIn (linkedin.md section 9).
+/// Self-serve products: the OIDC sign-in and Share on LinkedIn (linkedin.md section 9).
 pub(crate) const ORDINARY: &str = "77sandboxapp01";
 /// A second app of the same products.
 pub(crate) const SECOND: &str = "78sandboxapp02";

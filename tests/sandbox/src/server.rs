@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::authorization::{self, Flow};
 use crate::delivery::{self, CHAINED_PATH};
-use crate::faults::{Body, Endpoint, Reset, response, send};
+use crate::faults::{Body, Endpoint, Fault, Reset, response, send};
 use crate::http::{BodyTooLarge, Host, Reply, Request};
 use crate::state::{Page, Secret, State};
 use crate::{control, introspection, oidc, pages, rest, token};
@@ -100,13 +100,10 @@ async fn handle(shared: &Shared, host: Host, request: hyper::Request<Incoming>) 
         };
         count(&mut state, &request, endpoint);
         let fault = state.faults.take(endpoint);
-        let real = fault
-            .as_ref()
-            .is_none_or(|fault| fault.keeps_answer())
-            .then(|| match page {
-                Some(page) => show(page),
-                None => answer(&mut state, &request, endpoint),
-            });
+        let real = fault.as_ref().is_none_or(Fault::keeps_answer).then(|| match page {
+            Some(page) => show(page),
+            None => answer(&mut state, &request, endpoint),
+        });
         let real = real.map(|reply| {
             if state.quirks.cors {
                 with_cors(&request, reply)
@@ -118,7 +115,7 @@ async fn handle(shared: &Shared, host: Host, request: hyper::Request<Incoming>) 
             Some(fault) => fault.status(real.as_ref()),
             None => real.as_ref().map(|reply| reply.status.as_u16()),
         };
-        state.log.settle(id, status, fault.as_ref().map(|fault| fault.kind()));
+        state.log.settle(id, status, fault.as_ref().map(Fault::kind));
         (fault, real)
     };
     send(fault, real).await

@@ -106,6 +106,7 @@ pub(crate) struct Grant {
 
 /// An authorization code and what it is bound to.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "`code_challenge` is RFC 7636's name")]
 pub(crate) struct Code {
     pub(crate) value: Secret,
     pub(crate) client_id: String,
@@ -179,6 +180,7 @@ pub(crate) struct AuthorizationRequest {
 /// Deviations that tests can switch on (section 11, last line), and the places where the sources disagree.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, not a state")]
 pub(crate) struct Quirks {
     /// A token whose scopes differ from the grant before it acts with the former ones for five minutes.
     pub(crate) cache5min: bool,

@@ -23,14 +23,14 @@ const APPLICATION_TOKEN_LIFETIME: i64 = 1800;
 
 /// An error of the token and introspection endpoints.
 #[derive(Debug, Serialize)]
-pub(crate) struct Error {
+pub(crate) struct Failure {
     #[serde(skip)]
     status: StatusCode,
     error: &'static str,
     error_description: String,
 }
 
-impl Error {
+impl Failure {
     pub(crate) fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
         Self {
             status,
@@ -62,8 +62,8 @@ impl Error {
     }
 }
 
-impl From<Error> for Reply {
-    fn from(error: Error) -> Self {
+impl From<Failure> for Reply {
+    fn from(error: Failure) -> Self {
         Self::json(error.status, &error).with("cache-control", "no-store")
     }
 }
@@ -90,20 +90,20 @@ pub(crate) fn parameters(request: &Request) -> Params {
     request.form.clone().chain(&request.query)
 }
 
-pub(crate) fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Error> {
-    params.get(name).ok_or_else(|| Error::missing(name))
+pub(crate) fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Failure> {
+    params.get(name).ok_or_else(|| Failure::missing(name))
 }
 
 /// `POST` on the token endpoint.
 pub(crate) fn token(state: &mut State, request: &Request) -> Reply {
     let params = parameters(request);
     let answer = match params.get("grant_type") {
-        None => Err(Error::missing("grant_type")),
+        None => Err(Failure::missing("grant_type")),
         Some("authorization_code") => authorization_code(state, request, &params),
         Some("refresh_token") => refresh_token(state, request, &params),
         Some("client_credentials") => return client_credentials(state, request, &params),
         // Not verified (section 12).
-        Some(_) => Err(Error::new(
+        Some(_) => Err(Failure::new(
             StatusCode::BAD_REQUEST,
             "unsupported_grant_type",
             "The grant type is not supported by the authorization server",
@@ -134,15 +134,15 @@ struct Credentials<'a> {
 }
 
 /// Finds the credentials in the body, the only place that works for members' tokens (section 0, item 1).
-fn credentials<'a>(state: &State, request: &Request, params: &'a Params) -> Result<Credentials<'a>, Error> {
+fn credentials<'a>(state: &State, request: &Request, params: &'a Params) -> Result<Credentials<'a>, Failure> {
     let client_id = required(params, "client_id")?;
     let client_secret = params.get("client_secret");
     if client_secret.is_none() {
         match state.apps.get(client_id) {
             Some(app) if app.pkce && params.get("code_verifier").is_some() => {}
             // The secret came in a Basic header, where nobody looks (section 4).
-            Some(_) if basic_credentials(request).is_some() => return Err(Error::authentication_failed()),
-            _ => return Err(Error::missing("client_secret")),
+            Some(_) if basic_credentials(request).is_some() => return Err(Failure::authentication_failed()),
+            _ => return Err(Failure::missing("client_secret")),
         }
     }
     Ok(Credentials {
@@ -152,7 +152,7 @@ fn credentials<'a>(state: &State, request: &Request, params: &'a Params) -> Resu
 }
 
 /// Client authentication. A verifier from an app without PKCE fails it, right secret or not (section 0, item 2).
-fn authenticate<'a>(state: &'a State, credentials: &Credentials<'_>, params: &Params) -> Result<&'a App, Error> {
+fn authenticate<'a>(state: &'a State, credentials: &Credentials<'_>, params: &Params) -> Result<&'a App, Failure> {
     let Credentials {
         client_id,
         client_secret,
@@ -160,16 +160,16 @@ fn authenticate<'a>(state: &'a State, credentials: &Credentials<'_>, params: &Pa
     let app = state
         .apps
         .get(client_id)
-        .ok_or_else(|| Error::unknown_client(client_id))?;
+        .ok_or_else(|| Failure::unknown_client(client_id))?;
     let secret_is_right = client_secret.is_none_or(|secret| secret == app.client_secret.0);
     if !secret_is_right || (params.get("code_verifier").is_some() && !app.pkce) {
-        return Err(Error::authentication_failed());
+        return Err(Failure::authentication_failed());
     }
     Ok(app)
 }
 
 /// What is missing is said before what is wrong (section 4, "Validation order").
-fn authorization_code(state: &mut State, request: &Request, params: &Params) -> Result<TokenResponse, Error> {
+fn authorization_code(state: &mut State, request: &Request, params: &Params) -> Result<TokenResponse, Failure> {
     let value = required(params, "code")?;
     let credentials = credentials(state, request, params)?;
     let redirect_uri = required(params, "redirect_uri")?;
@@ -185,7 +185,7 @@ fn authorization_code(state: &mut State, request: &Request, params: &Params) -> 
             } else {
                 StatusCode::UNAUTHORIZED
             };
-            Error::new(
+            Failure::new(
                 status,
                 "invalid_request",
                 "Unable to retrieve access token: authorization code not found",
@@ -196,11 +196,11 @@ fn authorization_code(state: &mut State, request: &Request, params: &Params) -> 
     // The header is a leftover of LinkedIn's mobile SDK (section 10, row 7).
     let foreign = code.client_id != app.client_id || request.header("x-li-src") == Some("msdk");
     if code.redeemed || now >= code.expires_at || foreign {
-        return Err(Error::code_mismatch("invalid_request"));
+        return Err(Failure::code_mismatch("invalid_request"));
     }
     if code.redirect_uri != redirect_uri {
         let quirk = state.quirks.redirect_mismatch_is_invalid_request;
-        return Err(Error::code_mismatch(if quirk {
+        return Err(Failure::code_mismatch(if quirk {
             "invalid_request"
         } else {
             "invalid_redirect_uri"
@@ -224,21 +224,21 @@ fn authorization_code(state: &mut State, request: &Request, params: &Params) -> 
 }
 
 /// A code of the native flow needs its verifier; a code of the ordinary flow needs the secret, and no verifier.
-fn check_verifier(code: &Code, params: &Params) -> Result<(), Error> {
+fn check_verifier(code: &Code, params: &Params) -> Result<(), Failure> {
     match (&code.code_challenge, params.get("code_verifier")) {
         (None, None) => Ok(()),
-        (None, Some(_)) => Err(Error::authentication_failed()),
+        (None, Some(_)) => Err(Failure::authentication_failed()),
         (Some(challenge), Some(verifier))
             if *challenge == BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())) =>
         {
             Ok(())
         }
-        (Some(_), _) => Err(Error::code_mismatch("invalid_request")),
+        (Some(_), _) => Err(Failure::code_mismatch("invalid_request")),
     }
 }
 
 /// The same refresh token comes back with what is left of its year; no access token outlives it (section 5).
-fn refresh_token(state: &mut State, request: &Request, params: &Params) -> Result<TokenResponse, Error> {
+fn refresh_token(state: &mut State, request: &Request, params: &Params) -> Result<TokenResponse, Failure> {
     let value = required(params, "refresh_token")?;
     let credentials = credentials(state, request, params)?;
     let app = authenticate(state, &credentials, params)?.clone();
@@ -249,7 +249,7 @@ fn refresh_token(state: &mut State, request: &Request, params: &Params) -> Resul
             token.kind == TokenKind::Refresh && token.client_id == app.client_id && token.status(now) == Status::Active
         })
         .cloned()
-        .ok_or_else(|| Error::new(StatusCode::BAD_REQUEST, "invalid_request", DEAD_REFRESH_TOKEN))?;
+        .ok_or_else(|| Failure::new(StatusCode::BAD_REQUEST, "invalid_request", DEAD_REFRESH_TOKEN))?;
     let new = NewToken {
         client_id: &app.client_id,
         member: refresh_token.member.as_deref(),
@@ -290,23 +290,23 @@ fn client_credentials(state: &mut State, request: &Request, params: &Params) -> 
     let basic = basic_credentials(request);
     let (basic_id, basic_secret) = basic.as_ref().map(|(id, secret)| (&**id, &**secret)).unzip();
     let Some(client_id) = params.get("client_id").or(basic_id) else {
-        return Error::missing("client_id").into();
+        return Failure::missing("client_id").into();
     };
     let Some(client_secret) = params.get("client_secret").or(basic_secret) else {
-        return Error::missing("client_secret").into();
+        return Failure::missing("client_secret").into();
     };
     let Some(app) = state.apps.get(client_id).cloned() else {
-        return Error::unknown_client(client_id).into();
+        return Failure::unknown_client(client_id).into();
     };
     // RFC 6749 section 2.3.1 encodes the secret as a form value before the base64; many clients do not.
     let sent = [Some(client_secret.to_owned()), form_decoded(client_secret)];
     if !sent.iter().flatten().any(|secret| *secret == app.client_secret.0) {
         let description = "Client authentication failed";
-        return Error::new(StatusCode::UNAUTHORIZED, "invalid_client_id", description).into();
+        return Failure::new(StatusCode::UNAUTHORIZED, "invalid_client_id", description).into();
     }
     if !app.two_legged {
         let description = "This application is not allowed to create application tokens";
-        return Error::new(StatusCode::UNAUTHORIZED, "access_denied", description).into();
+        return Failure::new(StatusCode::UNAUTHORIZED, "access_denied", description).into();
     }
     let new = NewToken {
         client_id: &app.client_id,
@@ -335,7 +335,7 @@ pub(crate) fn revoke(state: &mut State, request: &Request) -> Reply {
     }
 }
 
-fn try_revoke(state: &mut State, request: &Request) -> Result<(), Error> {
+fn try_revoke(state: &mut State, request: &Request) -> Result<(), Failure> {
     let params = parameters(request);
     let credentials = credentials(state, request, &params)?;
     let value = required(&params, "token")?;
