@@ -117,6 +117,8 @@ struct BenchArgs {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli.command) {
+        // What a shell reports for a program that was interrupted.
+        _ if process::is_stopping() => ExitCode::from(130),
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

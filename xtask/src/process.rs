@@ -1,5 +1,5 @@
-//! Running other programs. Each is a process group of its own; when xtask is told to stop, it ends the groups that it
-//! started, by their ids, and so everything below them.
+//! Running other programs. Each is a process group of its own; when xtask ends or is told to stop, it ends the groups that
+//! it started, by their ids, and so everything below them.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -7,14 +7,27 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
-/// The running children's ids. A child is started while this is held, so none can slip past a signal.
-static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// What the signal handler knows. A child is started while this is held, so none can slip past a signal.
+struct Children {
+    running: BTreeSet<u32>,
+    stopping: bool,
+}
 
-fn children() -> MutexGuard<'static, BTreeSet<u32>> {
-    // A set of ids has no half-changed state that a panic could leave behind.
+static CHILDREN: Mutex<Children> = Mutex::new(Children {
+    running: BTreeSet::new(),
+    stopping: false,
+});
+
+fn children() -> MutexGuard<'static, Children> {
+    // There is no half-changed state that a panic could leave behind.
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a signal has told xtask to stop.
+pub(crate) fn is_stopping() -> bool {
+    children().stopping
 }
 
 /// Runs a program with this one's output; anything but exit code 0 is an error.
@@ -94,10 +107,11 @@ impl Running {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
         let mut children = children();
+        ensure!(!children.stopping, "stopped before {}", describe(command));
         let child = command
             .spawn()
             .with_context(|| format!("starting {}", describe(command)))?;
-        children.insert(child.id());
+        children.running.insert(child.id());
         Ok(Self { child })
     }
 
@@ -121,11 +135,16 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        children().remove(&self.child.id());
+        let mut children = children();
+        children.running.remove(&self.child.id());
+        // What the child has started and left behind is nobody's.
+        #[cfg(unix)]
+        signal_group(self.child.id(), nix::sys::signal::Signal::SIGKILL);
     }
 }
 
-/// Ends the children when xtask is interrupted, terminated or loses its terminal, then ends with the usual code 130.
+/// Ends the children when xtask is interrupted, terminated or loses its terminal. The commands then fail one after the
+/// other and clean up behind themselves.
 #[cfg(unix)]
 pub(crate) fn end_children_on_signals() -> Result<()> {
     use std::thread;
@@ -133,26 +152,30 @@ pub(crate) fn end_children_on_signals() -> Result<()> {
 
     use nix::sys::signal::Signal;
 
-    ctrlc::set_handler(|| {
-        signal_children(Signal::SIGTERM);
+    let signal_all = |signal| {
+        let mut children = children();
+        children.stopping = true;
+        for id in &children.running {
+            signal_group(*id, signal);
+        }
+    };
+    ctrlc::set_handler(move || {
+        signal_all(Signal::SIGTERM);
         // Drivers close their browser and their sandbox on SIGTERM; what has not ended by then is stuck.
         let patience = Instant::now() + Duration::from_secs(10);
-        while !children().is_empty() && Instant::now() < patience {
+        while !children().running.is_empty() && Instant::now() < patience {
             thread::sleep(Duration::from_millis(20));
         }
-        signal_children(Signal::SIGKILL);
-        std::process::exit(130);
+        signal_all(Signal::SIGKILL);
     })
     .context("handling signals")
 }
 
 #[cfg(unix)]
-fn signal_children(signal: nix::sys::signal::Signal) {
-    for id in children().iter() {
-        if let Ok(id) = i32::try_from(*id) {
-            // A group that has just ended by itself is what was wanted.
-            let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(id), signal);
-        }
+fn signal_group(id: u32, signal: nix::sys::signal::Signal) {
+    if let Ok(id) = i32::try_from(id) {
+        // That the group has just ended by itself is what was wanted.
+        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(id), signal);
     }
 }
 
@@ -166,6 +189,7 @@ pub(crate) fn end_children_on_signals() -> Result<()> {
 #[cfg(all(test, unix))]
 mod tests {
     use std::process::Command;
+    use std::time::{Duration, Instant};
 
     use super::{capture, output, run, which};
 
@@ -191,6 +215,22 @@ mod tests {
     fn both_pipes_may_be_larger_than_a_pipe_holds() {
         let output = capture(&mut shell("head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero")).expect("runs");
         assert_eq!((output.stdout.len(), output.stderr.len()), (300_000, 300_000));
+    }
+
+    #[test]
+    fn what_a_program_leaves_behind_ends_with_it() {
+        let id = output(&mut shell("sleep 60 >/dev/null 2>&1 & echo $!")).expect("runs");
+        let id = nix::unistd::Pid::from_raw(id.trim().parse().expect("a process id"));
+        let patience = Instant::now() + Duration::from_secs(10);
+        // Until its new parent has taken note of its end, a killed process still has its id.
+        let is_zombie = || {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+        };
+        while nix::sys::signal::kill(id, None).is_ok() && !is_zombie() {
+            assert!(Instant::now() < patience, "process {id} still runs");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     #[test]
