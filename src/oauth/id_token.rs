@@ -1,4 +1,4 @@
-//! What an ID token says, read without checking its signature: good for showing, not for deciding (OpenID Connect
+//! What an ID token says, read without checking its signature: good for showing, not for deciding (OIDC
 //! Core §2; linkedin.md §7).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -55,7 +55,7 @@ secret! {
     AccessToken
     /// `refresh_token` of RFC 6749 §5.1.
     RefreshToken
-    /// `id_token` of OpenID Connect Core §3.1.3.3.
+    /// `id_token` of OIDC Core §3.1.3.3.
     IdToken
 }
 

@@ -195,6 +195,18 @@ fn is_printable(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, 0x20..=0x7E))
 }
 
+const PLACEHOLDERS: [&str; 9] = [
+    "undefined",
+    "null",
+    "none",
+    "nil",
+    "nan",
+    "client_id",
+    "client_secret",
+    "changeme",
+    "object_object",
+];
+
 /// What programs and templates leave where a value belongs (linkedin.md §3: `The passed in client_id is invalid
 /// "undefined"`).
 fn is_placeholder(value: &str) -> bool {
@@ -202,19 +214,8 @@ fn is_placeholder(value: &str) -> bool {
         .trim_matches(['<', '>', '{', '}', '[', ']', '$', '%', '"', '\''])
         .to_ascii_lowercase();
     let words = bare.replace(['-', ' '], "_");
-    const WORDS: [&str; 9] = [
-        "undefined",
-        "null",
-        "none",
-        "nil",
-        "nan",
-        "client_id",
-        "client_secret",
-        "changeme",
-        "[object_object",
-    ];
     bare.is_empty()
-        || WORDS.contains(&words.as_str())
+        || PLACEHOLDERS.contains(&words.as_str())
         || words.starts_with("your_")
         || words.starts_with("my_client_")
         || (words.len() > 2 && words.bytes().all(|b| b == b'x'))
