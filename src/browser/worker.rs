@@ -3,6 +3,8 @@
 //! Events queue up and are taken one after the other; the effects of one are done before the next is looked at. Only
 //! the answer of the token endpoint is waited for beside the queue.
 
+#![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -46,7 +48,7 @@ fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
 
 /// Takes a browser event that `background.js` listens to. `arguments` are the listener's own.
 #[wasm_bindgen]
-pub(super) async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue> {
+pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue> {
     let argument = arguments.get(0);
     match event.as_str() {
         "runtime.onMessage" => return message(argument, &arguments.get(1)).await,

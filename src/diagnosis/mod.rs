@@ -124,7 +124,8 @@ fn unauthorized_scope(description: &str, provider: &Provider) -> Finding {
             vec![scope, successor.to_owned()],
             Fix::EditProfile,
         ),
-        Some((product, _)) => with("unauthorized_scope", vec![scope, product.to_owned()], Fix::EditProfile),
+        Some((_, ScopeStatus::Closed)) => with("unauthorized_scope_closed", vec![scope], Fix::EditProfile),
+        Some((product, ScopeStatus::Current)) => with("unauthorized_scope", vec![scope, product.to_owned()], Fix::EditProfile),
         None => with("unauthorized_scope_unknown", vec![scope], Fix::EditProfile),
     }
 }

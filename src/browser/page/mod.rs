@@ -3,6 +3,8 @@
 //! It reads storage itself, so that it opens without waking the worker, draws what [`crate::view`] says, and sends
 //! commands. Asking for hosts is the one thing that it does itself: browsers want it done in the click.
 
+#![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
+
 mod home;
 mod setup;
 
@@ -68,7 +70,7 @@ fn with<T>(use_page: impl FnOnce(&mut Page) -> T) -> T {
 
 /// Starts the page.
 #[wasm_bindgen]
-pub(super) async fn popup() -> Result<(), JsValue> {
+pub async fn popup() -> Result<(), JsValue> {
     // A popup has no tab of its own.
     let tab = answer(api().tabs().get_current()).await?;
     with(|page| page.tab = !tab.is_undefined());
