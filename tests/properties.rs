@@ -1,5 +1,7 @@
 //! Properties of the pure rooms that no example can show.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{fmt::Debug, process::Command};
 
 use proptest::{collection::vec, prelude::*, sample::select};

@@ -2,6 +2,8 @@
 //!
 //! Each file says what it is about and holds vectors of a name, a source, an input and what is expected of it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{collections::HashSet, fs, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
