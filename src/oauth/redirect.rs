@@ -6,7 +6,7 @@ use url::Url;
 use super::{
     redirect_uri::RedirectUri,
     secret::{AuthorizationCode, State},
-    text::{clean, html_unescape},
+    text::{clean, html_unescape, is_web_link},
 };
 
 /// What this flow may accept.
@@ -113,7 +113,7 @@ pub fn parse_authorization_response(callback: &Url, expect: &Expected<'_>) -> Re
             error: evidence(&error, &state, 100),
             error_description: error_description.map(|text| evidence(&html_unescape(&text), &state, 1000)),
             error_uri: error_uri
-                .filter(|uri| is_web(uri))
+                .filter(|uri| is_web_link(uri))
                 .map(|uri| evidence(&uri, &state, 500)),
         })),
         (Some(code), None) => Ok(AuthorizationCode::new(code)),
@@ -145,8 +145,4 @@ fn single(callback: &Url, name: &str) -> Result<Option<String>, RedirectError> {
 /// A server's text without the state it may echo.
 fn evidence(text: &str, state: &State, max: usize) -> String {
     clean(&text.replace(state.expose(), "[state]"), max)
-}
-
-fn is_web(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
 }

@@ -3,15 +3,18 @@
 /// Without control and direction characters, and at most `max` characters long.
 #[must_use]
 pub fn clean(text: &str, max: usize) -> String {
-    let mut out = String::new();
-    for (index, c) in text.trim().chars().enumerate() {
-        if index == max {
-            out.push('…');
-            break;
-        }
-        out.push(if is_invisible(c) { ' ' } else { c });
+    let visible: String = text.chars().map(|c| if is_invisible(c) { ' ' } else { c }).collect();
+    let visible = visible.trim();
+    match visible.char_indices().nth(max) {
+        Some((end, _)) => [&visible[..end], "…"].concat(),
+        None => visible.to_owned(),
     }
-    out
+}
+
+/// Whether a server's link is one that a person may be offered. Nothing opens it by itself.
+#[must_use]
+pub fn is_web_link(uri: &str) -> bool {
+    uri.starts_with("https://") || uri.starts_with("http://")
 }
 
 /// Controls, and the direction marks that make a text read as another one.

@@ -277,7 +277,7 @@ fn refusal(status: u16, object: &Object) -> Option<TokenError> {
         error: text::clean(error, 100),
         error_description: description.map(|text| text::clean(&text::html_unescape(text), 1000)),
         error_uri: uri
-            .filter(|uri| uri.starts_with("https://") || uri.starts_with("http://"))
+            .filter(|uri| text::is_web_link(uri))
             .map(|uri| text::clean(uri, 500)),
     };
     let description = object.text("error_description");
