@@ -140,7 +140,7 @@ fn on_stage(
     drive: impl FnOnce(&Stage<'_>) -> Result<ExitStatus>,
 ) -> Result<ExitCode> {
     let tools = setup::ensure(workspace, &Needs::to_build().and_browser(browser))?;
-    let packages = package::dist(workspace, &tools)?;
+    let packages = package::packages(workspace, &tools)?;
     let stage = Stage::new(workspace, &tools, &packages)?;
     Ok(exit_code(drive(&stage)?))
 }

@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
     let tools = setup::ensure(workspace, &Needs::to_build().and_checkers())?;
     sources(workspace)?;
-    packages(workspace, &tools, &package::dist(workspace, &tools)?)
+    packages(workspace, &tools, &package::packages(workspace, &tools)?)
 }
 
 /// Format and clippy.

@@ -140,7 +140,8 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Lint => lint::lint(&workspace)?,
         Command::Dist(args) => {
             let tools = setup::ensure(&workspace, &setup::Needs::to_build())?;
-            let packages = package::dist(&workspace, &tools)?;
+            let packages = package::packages(&workspace, &tools)?;
+            package::check_budgets(&workspace, &packages)?;
             if args.check_reproducible {
                 package::check_reproducible(&workspace, &tools, &packages)?;
             }

@@ -163,7 +163,11 @@ impl<'a> Run<'a> {
                 process::run(tests.args(["test", "--locked", "--workspace", "--no-fail-fast"]))
             }
             Part::Browser => browser(self.workspace, self.tools),
-            Part::Package => package::check_reproducible(self.workspace, self.tools, self.packages()?),
+            Part::Package => {
+                let (workspace, tools) = (self.workspace, self.tools);
+                package::check_budgets(workspace, self.packages()?)?;
+                package::check_reproducible(workspace, tools, self.packages()?)
+            }
             Part::E2eChromium => self.stage()?.end_to_end_tests(Browser::Chromium),
             Part::E2eFirefox => self.stage()?.end_to_end_tests(Browser::Firefox),
             Part::SoakChromium => self.soak(Browser::Chromium),
@@ -173,7 +177,7 @@ impl<'a> Run<'a> {
 
     fn packages(&mut self) -> Result<&Packages> {
         if self.packages.is_none() {
-            self.packages = Some(package::dist(self.workspace, self.tools)?);
+            self.packages = Some(package::packages(self.workspace, self.tools)?);
         }
         self.packages.as_ref().context("the packages were just made")
     }
