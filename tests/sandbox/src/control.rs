@@ -1,4 +1,20 @@
 //! The control interface: what tests read and set. Every body and every answer is JSON.
+//!
+//! | command | body | effect |
+//! |---|---|---|
+//! | `GET /state` | | apps, members, grants, codes with their posts, tokens, counters, settings |
+//! | `GET /log` | | every request since the last reset |
+//! | `POST /reset` | | back to the start |
+//! | `POST /apps` | `client_id`, and what is to change | adds or changes an app |
+//! | `POST /members` | `username`, and what is to change | adds or changes a member |
+//! | `POST /session` | `member` or null | every browser counts as logged in as that member |
+//! | `POST /grants` | `client_id`, `member`, `scopes` | consent given, with live tokens |
+//! | `POST /revoke` | `client_id`, `member` | the member removes the app |
+//! | `POST /clock` | `offset_s` | moves the clock |
+//! | `POST /redirect` | [`Delivery`] | how answers reach the redirect URI |
+//! | `POST /faults` | [`Planned`] | one more fault; `DELETE` clears them |
+//! | `POST /quirks` | [`Quirks`] | switches; those left out are off |
+//! | `POST /pages` | `host`, `path`, `body`, and `status`, `content_type`, `headers` | serves a page |
 
 use std::collections::BTreeMap;
 

@@ -61,7 +61,7 @@ pub(crate) enum Fault {
     Reset,
     /// Half of the real answer's body, then the connection closes.
     Cut,
-    /// 200 with a JSON body of this length.
+    /// 200 with a JSON body of this length; 19 is the least.
     Huge { bytes: u64 },
     /// A redirect instead of the answer.
     Redirect { status: u16, location: String },
@@ -231,7 +231,7 @@ fn cut(reply: Reply) -> Response<Body> {
     with_body(status, &headers, channel.boxed())
 }
 
-/// A JSON object of exactly `bytes` bytes, in chunks, without an announced length.
+/// A JSON object of `bytes` bytes, in chunks, without an announced length.
 fn huge(bytes: u64) -> Response<Body> {
     const OPENING: &[u8] = b"{\"access_token\":\"";
     const CLOSING: &[u8] = b"\"}";

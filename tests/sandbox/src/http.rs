@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
 use hyper::{Method, StatusCode};
@@ -121,20 +121,14 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     /// The body's pairs when its type says that it is a form.
     pub(crate) form: Params,
+    /// The body was too long, or the client left; the request counts nevertheless.
+    pub(crate) incomplete: bool,
 }
 
-/// Why a request could not be read.
-#[derive(Debug)]
-pub(crate) struct BodyTooLarge;
-
 impl Request {
-    pub(crate) async fn read(host: Host, request: hyper::Request<Incoming>) -> Result<Self, BodyTooLarge> {
+    pub(crate) async fn read(host: Host, request: hyper::Request<Incoming>) -> Self {
         let (parts, body) = request.into_parts();
-        let body = Limited::new(body, BODY_LIMIT)
-            .collect()
-            .await
-            .map_err(|_| BodyTooLarge)?
-            .to_bytes();
+        let body = Limited::new(body, BODY_LIMIT).collect().await.map(Collected::to_bytes);
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         let mut request = Self {
             host,
@@ -143,13 +137,14 @@ impl Request {
             query: Params::parse(raw_query.as_bytes()),
             raw_query,
             headers: parts.headers,
-            body,
+            incomplete: body.is_err(),
+            body: body.unwrap_or_default(),
             form: Params::default(),
         };
         if request.has_form() {
             request.form = Params::parse(&request.body);
         }
-        Ok(request)
+        request
     }
 
     /// Whether the body is `application/x-www-form-urlencoded`.

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::authorization::{self, Flow};
 use crate::delivery::{self, CHAINED_PATH};
 use crate::faults::{Body, Endpoint, Fault, Reset, response, send};
-use crate::http::{BodyTooLarge, Host, Reply, Request};
+use crate::http::{Host, Reply, Request};
 use crate::state::{Page, Secret, State};
 use crate::{control, introspection, oidc, pages, rest, token};
 
@@ -63,11 +63,8 @@ pub(crate) async fn serve_control(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn control_request(shared: &Shared, request: hyper::Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let reply = match Request::read(Host::Loopback, request).await {
-        Ok(request) => control::control(shared, &request),
-        Err(BodyTooLarge) => Reply::refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
-    };
-    Ok(response(reply))
+    let request = Request::read(Host::Loopback, request).await;
+    Ok(response(control::control(shared, &request)))
 }
 
 /// Serves one connection of one host until it ends.
@@ -82,10 +79,7 @@ pub(crate) async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shar
 }
 
 async fn handle(shared: &Shared, host: Host, request: hyper::Request<Incoming>) -> Result<Response<Body>, Reset> {
-    let request = match Request::read(host, request).await {
-        Ok(request) => request,
-        Err(BodyTooLarge) => return Ok(response(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE))),
-    };
+    let request = Request::read(host, request).await;
     let (fault, real) = {
         let mut state = shared.state();
         let id = state.log.arrived(&request);
@@ -173,6 +167,7 @@ fn answer(state: &mut State, request: &Request, endpoint: Endpoint) -> Reply {
     let post = request.method == Method::POST;
     match endpoint {
         Endpoint::RedirectHost => Reply::new(StatusCode::OK, "text/plain; charset=utf-8", "redirect host"),
+        _ if request.incomplete => Reply::empty(StatusCode::PAYLOAD_TOO_LARGE),
         Endpoint::Userinfo | Endpoint::Rest => rest::api(state, request),
         Endpoint::Authorization if get => {
             let native = path == "/oauth/native-pkce/authorization";
