@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     Found,
     #[serde(rename = "303")]
     SeeOther,
+    /// After the consent form's POST, this and 308 make the browser post the form to the redirect URI.
     #[serde(rename = "307")]
     TemporaryRedirect,
     #[serde(rename = "308")]

@@ -13,11 +13,12 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::faults::{Body, response};
 use crate::http::{Host, Reply};
-use crate::server::{Shared, connection};
+use crate::server::{Shared, accept, connection};
 
 /// Accepts connections, for ever.
 pub(crate) async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let stream = accept(&listener).await;
         let (acceptor, shared) = (acceptor.clone(), shared.clone());
         tokio::spawn(async move {
             let service =

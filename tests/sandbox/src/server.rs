@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -9,7 +10,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::authorization::{self, Flow};
 use crate::delivery::{self, CHAINED_PATH};
@@ -39,16 +40,32 @@ impl Shared {
     }
 }
 
+/// The next connection. Running out of file descriptors passes; it must not end the listener.
+pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Answers go out at once; without it they are only later.
+                drop(stream.set_nodelay(true));
+                return stream;
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
 /// Accepts connections of one host, for ever.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, host: Host) {
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let stream = accept(&listener).await;
         tokio::spawn(connection(stream, shared.clone(), host));
     }
 }
 
 /// Accepts connections of the control interface, for ever.
 pub(crate) async fn serve_control(listener: TcpListener, shared: Arc<Shared>) {
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let stream = accept(&listener).await;
         let shared = shared.clone();
         tokio::spawn(async move {
             let service = service_fn(|request| control_request(&shared, request));

@@ -1,5 +1,6 @@
 //! Each kind of fault, as a client sees it.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use hyper::Method;
@@ -51,8 +52,13 @@ async fn delay_is_the_real_answer_late() {
 async fn hang_never_answers() {
     let (client, exchange) = with_code().await;
     fault(&client, "token", &json!({"kind": "hang"})).await;
-    let answer = client.try_send(Method::POST, TOKEN, &FORM, exchange);
-    timeout(Duration::from_millis(400), answer)
+    let mut answer = pin!(client.try_send(Method::POST, TOKEN, &FORM, exchange));
+    while client.counter("token_posts").await == 0 {
+        timeout(Duration::from_millis(10), &mut answer)
+            .await
+            .expect_err("there is an answer");
+    }
+    timeout(Duration::from_millis(500), answer)
         .await
         .expect_err("there is an answer");
     assert!(!redeemed(&client).await);
