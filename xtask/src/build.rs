@@ -168,6 +168,9 @@ fn optimize(workspace: &Workspace, tools: &Tools, wasm: &Path) -> Result<()> {
     for feature in WASM_FEATURES {
         command.arg(format!("--enable-{feature}"));
     }
+    // Without a limit binaryen inlines every function that has one caller; as functions of their own the large ones
+    // compress much better and are hardly larger.
+    command.arg("--one-caller-inline-max-function-size=100");
     process::run(
         command
             .args(["--strip-target-features", "--output"])
