@@ -9,7 +9,7 @@ use web_sys::{
     ResponseType,
 };
 
-use crate::flow::TransportError;
+use crate::diagnosis::TransportError;
 use crate::oauth::http::{HttpRequest, HttpResponse, MAX_RESPONSE_BYTES, Method};
 
 use super::api::property;
@@ -43,7 +43,7 @@ pub async fn send(request: &HttpRequest) -> Result<HttpResponse, TransportError>
     let request = request.map_err(|error| TransportError::Unreachable {
         message: error.to_string(),
     })?;
-    let timeout = || TransportError::Timeout { limit_ms: TIMEOUT_MS };
+    let timeout = || TransportError::Timeout;
     let response = request.send().await.map_err(|error| {
         if signal.aborted() {
             timeout()

@@ -6,7 +6,7 @@
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use js_sys::{Array, Object, Promise};
 use url::Url;
@@ -14,9 +14,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
-use crate::flow::{
-    Effect, EffectKind, Engine, Event, FlowId, NewFlow, Phase, ProfileId, Rule, Snapshot, StoredToken, TabId,
-};
+use crate::diagnosis::Needed;
+use crate::flow::{Effect, Engine, Event, FlowId, NewFlow, Phase, Rule, Snapshot, StoredToken, TabId};
 use crate::oauth::secret::{CodeVerifier, State};
 use crate::profile::{Profile, ProfileDraft, validate, validate_keeping_secret};
 use crate::provider;
@@ -131,9 +130,9 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
         Command::Authorize { profile } => authorize(&profile).await?,
         // The page may be gone before it can say so; then `permissions.onAdded` does.
         Command::PermissionAnswered { granted: true, .. } => permissions_changed().await?,
-        Command::PermissionAnswered { profile, .. } => dispatch(Event::PermissionRefused(ProfileId(profile))).await,
+        Command::PermissionAnswered { profile, .. } => dispatch(Event::PermissionRefused(profile)).await,
         Command::Cancel { flow } => dispatch(Event::Cancel(FlowId(flow))).await,
-        Command::Dismiss { profile } => dispatch(Event::Dismiss(ProfileId(profile))).await,
+        Command::Dismiss { profile } => dispatch(Event::Dismiss(profile)).await,
     }
     Ok(Reply::Done)
 }
@@ -203,15 +202,14 @@ async fn authorize(id: &str) -> Result<(), JsValue> {
         .as_ref()
         .and_then(|secret| secret.for_endpoint(&token_endpoint))
         .cloned();
-    let snapshot = Snapshot::new(&profile, provider, client_secret);
-    let permitted = granted(&snapshot.hosts).await?;
+    let permitted = granted(&profile.hosts()).await?;
+    let snapshot = Snapshot { provider, profile, client_secret };
     let code_verifier = match provider.pkce.is_sent() {
         true => Some(CodeVerifier::from_entropy(&entropy::bytes()?)),
         false => None,
     };
     let flow = NewFlow {
         id: FlowId(entropy::name()?),
-        profile: ProfileId(profile.id.clone()),
         snapshot,
         state: State::from_entropy(&entropy::bytes()?),
         code_verifier,
@@ -250,14 +248,14 @@ async fn load() -> Result<(), JsValue> {
         .flows
         .iter()
         .filter(|(_, flow)| matches!(flow.phase, Phase::Exchanging))
-        .map(|(id, flow)| (id.clone(), vault::token_key(&flow.profile.0)))
+        .map(|(id, flow)| (id.clone(), vault::token_key(flow.profile())))
         .collect();
     let keys: Vec<&str> = exchanging.iter().map(|(_, key)| key.as_str()).collect();
     let tokens = read(&local(), &keys).await?;
-    let mut stored = BTreeSet::new();
+    let mut stored = Vec::new();
     for (id, key) in &exchanging {
         if tokens.get::<StoredToken>(key)?.is_some_and(|token| token.flow == *id) {
-            stored.insert(id.clone());
+            stored.push(id.clone());
         }
     }
     let rules: Array = answer(api().declarative_net_request().get_session_rules())
@@ -284,18 +282,18 @@ async fn load() -> Result<(), JsValue> {
 }
 
 /// For each flow: whether its hosts are all granted.
-async fn granted_flows() -> Result<BTreeMap<FlowId, bool>, JsValue> {
+async fn granted_flows() -> Result<Vec<(FlowId, bool)>, JsValue> {
     let flows: Vec<(FlowId, Vec<String>)> = with(|worker| {
         worker
             .engine
             .flows
             .iter()
-            .map(|(id, flow)| (id.clone(), flow.snapshot.hosts.clone()))
+            .map(|(id, flow)| (id.clone(), flow.snapshot.profile.hosts()))
             .collect()
     });
-    let mut answers = BTreeMap::new();
+    let mut answers = Vec::new();
     for (id, hosts) in flows {
-        answers.insert(id, granted(&hosts).await?);
+        answers.push((id, granted(&hosts).await?));
     }
     Ok(answers)
 }
@@ -334,7 +332,7 @@ async fn run(effects: Vec<Effect>) -> Vec<Event> {
     let mut left = effects.into_iter();
     while let Some(effect) = left.next() {
         let persist = matches!(effect, Effect::Persist);
-        let concerned = effect.failure().map(|(flow, kind)| (flow.clone(), kind));
+        let concerned = effect.failure().map(|(flow, what)| (flow.clone(), what));
         match run_one(effect).await {
             Ok(result) => results.extend(result),
             Err(error) => {
@@ -345,12 +343,12 @@ async fn run(effects: Vec<Effect>) -> Vec<Event> {
                     left.as_slice()
                         .iter()
                         .find_map(Effect::failure)
-                        .map(|(flow, _)| (flow.clone(), EffectKind::Store))
+                        .map(|(flow, _)| (flow.clone(), Needed::Storage))
                 } else {
                     concerned
                 };
-                if let Some((flow, kind)) = concerned {
-                    results.push(Event::EffectFailed { flow, kind, message });
+                if let Some((flow, what)) = concerned {
+                    results.push(Event::EffectFailed { flow, what, message });
                     break;
                 }
             }
@@ -389,7 +387,7 @@ async fn run_one(effect: Effect) -> Result<Option<Event>, JsValue> {
         }),
         Effect::StoreToken { profile, token } => {
             let flow = token.flow.clone();
-            write(&local(), &vault::token_key(&profile.0), &*token).await?;
+            write(&local(), &vault::token_key(&profile), &*token).await?;
             return Ok(Some(Event::TokenStored(flow)));
         }
         Effect::ShowResult { flow, beside } => show_result(&flow, beside).await?,

@@ -4,16 +4,20 @@
 //! words of LinkedIn's answers are matched as data, one row a symptom (linkedin.md sections 3, 4 and 10).
 
 mod answers;
+mod failure;
 
-use crate::flow::{EffectKind, Failure, TransportError};
+use serde::{Deserialize, Serialize};
+
 use crate::oauth::redirect::{AuthorizationError, RedirectError};
 use crate::oauth::token::TokenError;
 use crate::provider::{Provider, ScopeStatus};
 
+pub use failure::{Failure, Needed, TransportError};
+
 use answers::{AUTHORIZATION_ANSWERS, Answer, Argument, TOKEN_ANSWERS};
 
 /// The button of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fix {
     /// Start again.
     AuthorizeAgain,
@@ -24,10 +28,10 @@ pub enum Fix {
 }
 
 /// One result of a diagnosis.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Names the texts.
-    pub code: &'static str,
+    pub code: String,
     /// What stands in the texts' placeholders.
     pub args: Vec<String>,
     /// The button.
@@ -48,12 +52,12 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         Failure::Interrupted => plain("interrupted"),
         Failure::OutcomeUnknown => plain("outcome_unknown"),
         Failure::TooManyFlows => plain("too_many_flows"),
-        Failure::Effect { kind, message } => {
-            let code = match kind {
-                EffectKind::Store => "storage_failed",
-                EffectKind::Tab => "tab_failed",
-                EffectKind::Rules => "rules_failed",
-                EffectKind::Other => "unknown",
+        Failure::Refused { what, message } => {
+            let code = match what {
+                Needed::Storage => "storage_failed",
+                Needed::Tab => "tab_failed",
+                Needed::Rules => "rules_failed",
+                Needed::Other => "unknown",
             };
             Finding {
                 evidence: Some(message.clone()),
@@ -72,7 +76,7 @@ fn plain(code: &'static str) -> Finding {
 
 fn with(code: &'static str, args: Vec<String>, fix: Fix) -> Finding {
     Finding {
-        code,
+        code: code.to_owned(),
         args,
         fix,
         evidence: None,
@@ -132,7 +136,7 @@ fn unauthorized_scope(description: &str, provider: &Provider) -> Finding {
 
 fn transport(error: &TransportError) -> Finding {
     match error {
-        TransportError::Timeout { .. } => plain("token_timeout"),
+        TransportError::Timeout => plain("token_timeout"),
         TransportError::Redirected => plain("token_redirected"),
         TransportError::TooLarge => plain("token_too_large"),
         TransportError::Cut => plain("token_cut"),

@@ -1,10 +1,9 @@
 //! What the engine wants done.
 
-use serde::{Deserialize, Serialize};
-
+use crate::diagnosis::Needed;
 use crate::oauth::http::HttpRequest;
 
-use super::record::{FlowId, ProfileId, StoredToken, TabId};
+use super::record::{FlowId, StoredToken, TabId};
 use super::rules::Rule;
 
 /// One thing to do. Effects run in order; each ends before the next one starts, but for the answer of
@@ -50,7 +49,7 @@ pub enum Effect {
     /// Write the token to `storage.local`; answered by `Event::TokenStored`.
     StoreToken {
         /// Whose token.
-        profile: ProfileId,
+        profile: String,
         /// The token.
         token: Box<StoredToken>,
     },
@@ -67,28 +66,15 @@ pub enum Effect {
     SetAlarm(Option<u64>),
 }
 
-/// The kind of an effect, for reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EffectKind {
-    /// Storage did not take the engine or the token.
-    Store,
-    /// No tab could be made or moved.
-    Tab,
-    /// No rule could be set.
-    Rules,
-    /// Anything else.
-    Other,
-}
-
 impl Effect {
     /// The flow that must hear of it when the browser refuses this effect; none where a refusal is harmless.
     #[must_use]
-    pub fn failure(&self) -> Option<(&FlowId, EffectKind)> {
+    pub fn failure(&self) -> Option<(&FlowId, Needed)> {
         match self {
-            Self::OpenTab(flow) | Self::Navigate { flow, .. } => Some((flow, EffectKind::Tab)),
-            Self::AddRules { flow, .. } => Some((flow, EffectKind::Rules)),
-            Self::StoreToken { token, .. } => Some((&token.flow, EffectKind::Store)),
-            Self::CheckPermission { flow, .. } | Self::Exchange { flow, .. } => Some((flow, EffectKind::Other)),
+            Self::OpenTab(flow) | Self::Navigate { flow, .. } => Some((flow, Needed::Tab)),
+            Self::AddRules { flow, .. } => Some((flow, Needed::Rules)),
+            Self::StoreToken { token, .. } => Some((&token.flow, Needed::Storage)),
+            Self::CheckPermission { flow, .. } | Self::Exchange { flow, .. } => Some((flow, Needed::Other)),
             Self::Persist | Self::RemoveRules(_) | Self::ShowResult { .. } | Self::CloseTab(_) | Self::SetAlarm(_) => {
                 None
             }

@@ -1,23 +1,19 @@
 //! The step function.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::oauth::authorization::AuthorizationRequest;
+use crate::diagnosis::{Failure, TransportError, diagnose};
 use crate::oauth::http::HttpResponse;
-use crate::oauth::pkce::CodeChallenge;
-use crate::oauth::redirect::{Expected, RedirectError, parse_authorization_response, state_of};
-use crate::oauth::secret::{AuthorizationCode, ClientSecret, CodeVerifier, State};
-use crate::oauth::token::{TokenRequest, parse_token_response};
+use crate::oauth::redirect::{RedirectError, state_of};
+use crate::oauth::secret::{ClientSecret, CodeVerifier, State};
+use crate::oauth::token::parse_token_response;
 use crate::profile::TokenRecord;
 
 use super::effect::Effect;
-use super::event::{Event, NewFlow, TransportError};
-use super::record::{
-    Ended, Failure, Flow, FlowId, Guard, Outcome, Phase, ProfileId, Step, StepName, StoredToken, TabId,
-};
+use super::event::{Event, NewFlow};
+use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId};
 use super::{FLOWS_AT_MOST, GUARDS_AT_MOST, REDIRECT_DEADLINE_MS};
 
 /// The newest form of [`Engine`] that this code writes.
@@ -31,11 +27,11 @@ pub struct Engine {
     /// The next free rule id.
     pub next_rule: u32,
     /// Flows under way.
-    pub flows: BTreeMap<FlowId, Flow>,
+    pub flows: LiteMap<FlowId, Flow>,
     /// The last flow of each profile that ended.
-    pub ended: BTreeMap<ProfileId, Ended>,
+    pub ended: LiteMap<String, Ended>,
     /// Callbacks that stay blocked.
-    pub guards: BTreeMap<FlowId, Guard>,
+    pub guards: LiteMap<FlowId, Guard>,
 }
 
 impl Default for Engine {
@@ -43,9 +39,9 @@ impl Default for Engine {
         Self {
             v: VERSION,
             next_rule: 1,
-            flows: BTreeMap::new(),
-            ended: BTreeMap::new(),
-            guards: BTreeMap::new(),
+            flows: LiteMap::new(),
+            ended: LiteMap::new(),
+            guards: LiteMap::new(),
         }
     }
 }
@@ -73,15 +69,15 @@ impl Engine {
 
     /// The flow under way of a profile, the newest first.
     #[must_use]
-    pub fn flow_of(&self, profile: &ProfileId) -> Option<(&FlowId, &Flow)> {
+    pub fn flow_of(&self, profile: &str) -> Option<(&FlowId, &Flow)> {
         self.flows
             .iter()
-            .filter(|(_, flow)| flow.profile == *profile)
+            .filter(|(_, flow)| flow.profile() == profile)
             .max_by_key(|(_, flow)| flow.started_ms)
     }
 
     /// Rule ids that belong to something here.
-    fn owned_rules(&self) -> BTreeSet<u32> {
+    fn owned_rules(&self) -> Vec<u32> {
         let flows = self.flows.values().flat_map(Flow::rule_ids);
         flows
             .chain(self.guards.values().flat_map(|guard| guard.rules.iter().copied()))
@@ -115,8 +111,8 @@ impl Turn<'_> {
             Event::ProfileDeleted(profile) => self.profile_deleted(&profile),
             Event::Tick => {}
             Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
-            Event::EffectFailed { flow, kind, message } => {
-                self.fail(&flow, Failure::Effect { kind, message });
+            Event::EffectFailed { flow, what, message } => {
+                self.fail(&flow, Failure::Refused { what, message });
             }
         }
     }
@@ -140,21 +136,20 @@ impl Turn<'_> {
     fn authorize(&mut self, new: NewFlow) {
         let NewFlow {
             id,
-            profile,
             snapshot,
             state,
             code_verifier,
             permitted,
         } = new;
+        let profile = snapshot.profile.id.as_str();
         // A click on Authorize takes the place of an earlier one that still waits for the hosts.
         self.engine
             .flows
-            .retain(|_, flow| flow.profile != profile || !matches!(flow.phase, Phase::AwaitingPermission));
-        self.engine.ended.remove(&profile);
+            .retain(|_, flow| flow.profile() != profile || !matches!(flow.phase, Phase::AwaitingPermission));
+        self.engine.ended.remove(profile);
         let rule = self.engine.next_rule;
         self.engine.next_rule += Flow::RULES;
         let flow = Flow {
-            profile,
             snapshot,
             state,
             code_verifier,
@@ -188,7 +183,7 @@ impl Turn<'_> {
         }
     }
 
-    fn permissions_changed(&mut self, granted: &BTreeMap<FlowId, bool>) {
+    fn permissions_changed(&mut self, granted: &[(FlowId, bool)]) {
         for (id, granted) in granted {
             let Some(flow) = self.engine.flows.get(id) else {
                 continue;
@@ -203,12 +198,12 @@ impl Turn<'_> {
         }
     }
 
-    fn permission_refused(&mut self, profile: &ProfileId) {
+    fn permission_refused(&mut self, profile: &str) {
         let waiting = self
             .engine
             .flows
             .iter()
-            .find(|(_, flow)| flow.profile == *profile && matches!(flow.phase, Phase::AwaitingPermission));
+            .find(|(_, flow)| flow.profile() == profile && matches!(flow.phase, Phase::AwaitingPermission));
         if let Some(id) = waiting.map(|(id, _)| id.clone()) {
             self.fail(&id, Failure::PermissionRefused);
         }
@@ -228,18 +223,7 @@ impl Turn<'_> {
     /// The rules stand before the navigation starts.
     fn arm_and_navigate(&mut self, id: &FlowId, tab: TabId) {
         let Some(flow) = self.engine.flows.get(id) else { return };
-        let challenge = flow.code_verifier.as_ref().map(CodeChallenge::s256);
-        let url = AuthorizationRequest {
-            endpoint: &flow.snapshot.authorization_endpoint,
-            client_id: &flow.snapshot.client_id,
-            redirect_uri: &flow.snapshot.redirect_uri,
-            scopes: &flow.snapshot.scopes,
-            scope_separator: &flow.snapshot.scope_separator,
-            state: &flow.state,
-            code_challenge: challenge.as_ref(),
-            extra: &flow.snapshot.extra,
-        }
-        .url();
+        let url = flow.authorization_url();
         let mut rules = vec![flow.tab_rule(tab), flow.state_rule()];
         rules.extend(flow.origin_rule());
         self.push(Effect::AddRules {
@@ -249,7 +233,7 @@ impl Turn<'_> {
         self.push(Effect::Navigate {
             flow: id.clone(),
             tab,
-            url: url.into(),
+            url,
         });
     }
 
@@ -280,15 +264,7 @@ impl Turn<'_> {
         let Phase::AwaitingRedirect { tab: flow_tab, .. } = flow.phase else {
             return;
         };
-        let answer = parse_authorization_response(
-            url,
-            &Expected {
-                redirect_uri: &flow.snapshot.redirect_uri,
-                state: &flow.state,
-                issuer: flow.snapshot.issuer.as_deref(),
-                iss_required: flow.snapshot.iss_required,
-            },
-        );
+        let answer = flow.authorization_response(url);
         flow.steps.push(Step {
             name: StepName::SignIn,
             at_ms: self.now_ms,
@@ -301,7 +277,7 @@ impl Turn<'_> {
                     at_ms: self.now_ms,
                 });
                 flow.other_tab = flow_tab != tab;
-                flow.deadline_ms = self.now_ms + flow.snapshot.code_lifetime_s * 1000;
+                flow.deadline_ms = self.now_ms + flow.snapshot.code_lifetime_ms();
                 flow.phase = Phase::Captured {
                     tab: flow_tab,
                     callback_tab: tab,
@@ -326,7 +302,7 @@ impl Turn<'_> {
             let Phase::AwaitingRedirect { tab: flow_tab, .. } = flow.phase else {
                 continue;
             };
-            if !flow.snapshot.redirect_uri.matches(url) {
+            if !flow.snapshot.profile.redirect_uri.is_at(url) {
                 continue;
             }
             if state.as_ref().is_some_and(|state| *state == flow.state) {
@@ -366,7 +342,7 @@ impl Turn<'_> {
         if let Some(flow) = self.engine.flows.get(id) {
             self.push(Effect::CheckPermission {
                 flow: id.clone(),
-                hosts: flow.snapshot.hosts.clone(),
+                hosts: flow.snapshot.profile.hosts(),
             });
         }
     }
@@ -398,7 +374,7 @@ impl Turn<'_> {
         let Phase::Captured { code, .. } = std::mem::replace(&mut flow.phase, Phase::Exchanging) else {
             return;
         };
-        let request = token_request(flow, &code);
+        let request = flow.token_request(&code);
         self.push(Effect::Exchange {
             flow: id.clone(),
             request,
@@ -445,8 +421,8 @@ impl Turn<'_> {
                     name: StepName::Exchange,
                     at_ms: self.now_ms,
                 });
-                let token = TokenRecord::from_response(&response, &flow.snapshot.scopes, self.now_ms);
-                let profile = flow.profile.clone();
+                let token = TokenRecord::from_response(&response, &flow.snapshot.profile.scopes, self.now_ms);
+                let profile = flow.profile().to_owned();
                 // Nothing comes before this write: a kill until it is done loses the token.
                 self.push(Effect::StoreToken {
                     profile,
@@ -466,7 +442,7 @@ impl Turn<'_> {
                 name: StepName::Store,
                 at_ms: self.now_ms,
             });
-            self.end(id, Outcome::Token);
+            self.end(id, None);
         }
     }
 
@@ -492,12 +468,12 @@ impl Turn<'_> {
         }
     }
 
-    fn profile_deleted(&mut self, profile: &ProfileId) {
+    fn profile_deleted(&mut self, profile: &str) {
         let ids: Vec<FlowId> = self
             .engine
             .flows
             .iter()
-            .filter(|(_, flow)| flow.profile == *profile)
+            .filter(|(_, flow)| flow.profile() == profile)
             .map(|(id, _)| id.clone())
             .collect();
         for id in ids {
@@ -506,9 +482,9 @@ impl Turn<'_> {
         self.changed |= self.engine.ended.remove(profile).is_some();
     }
 
-    fn worker_started(&mut self, stored: &BTreeSet<FlowId>, granted: &BTreeMap<FlowId, bool>, rules: &[u32]) {
+    fn worker_started(&mut self, stored: &[FlowId], granted: &[(FlowId, bool)], rules: &[u32]) {
         self.changed = true;
-        let permitted = |id: &FlowId| granted.get(id) == Some(&true);
+        let permitted = |id: &FlowId| granted.iter().any(|(other, granted)| other == id && *granted);
         let flows: Vec<(FlowId, Phase)> = self
             .engine
             .flows
@@ -557,7 +533,7 @@ impl Turn<'_> {
         self.engine.guards.retain(|_, guard| {
             let keep = guard.until_ms > now_ms;
             if !keep {
-                dead.append(&mut guard.rules);
+                dead.extend(&guard.rules);
             }
             keep
         });
@@ -579,11 +555,11 @@ impl Turn<'_> {
     }
 
     fn fail(&mut self, id: &FlowId, failure: Failure) {
-        self.end(id, Outcome::Failed(failure));
+        self.end(id, Some(failure));
     }
 
     /// Ends a flow: its secrets go, its tab's rule goes, and its `state` stays blocked while a code could still live.
-    fn end(&mut self, id: &FlowId, outcome: Outcome) {
+    fn end(&mut self, id: &FlowId, failure: Option<Failure>) {
         let Some(flow) = self.engine.flows.remove(id) else {
             return;
         };
@@ -594,15 +570,15 @@ impl Turn<'_> {
         if started {
             let guard = Guard {
                 rules: guarding.to_vec(),
-                until_ms: self.now_ms + flow.snapshot.code_lifetime_s * 1000,
-                redeemed: outcome == Outcome::Token,
+                until_ms: self.now_ms + flow.snapshot.code_lifetime_ms(),
+                redeemed: failure.is_none(),
             };
             self.engine.guards.insert(id.clone(), guard);
         } else {
             dead.extend(guarding);
         }
-        let close = match (&flow.phase, &outcome) {
-            (Phase::AwaitingRedirect { tab, .. }, Outcome::Failed(failure)) => {
+        let close = match (&flow.phase, &failure) {
+            (Phase::AwaitingRedirect { tab, .. }, Some(failure)) => {
                 // The tab is the person's when they still sign in, but without rules it would give the code away.
                 (!matches!(failure, Failure::TabClosed | Failure::Redirect(_))).then_some(*tab)
             }
@@ -613,28 +589,10 @@ impl Turn<'_> {
             self.push(Effect::CloseTab(tab));
         }
         self.push(Effect::RemoveRules(dead));
-        self.engine.ended.insert(
-            flow.profile,
-            Ended {
-                flow: id.clone(),
-                outcome,
-                steps: flow.steps,
-                at_ms: self.now_ms,
-                other_tab: flow.other_tab,
-            },
-        );
+        let other_tab = flow.other_tab;
+        let Snapshot { provider, profile, .. } = flow.snapshot;
+        let finding = failure.map(|failure| diagnose(&failure, provider, &profile.host_names()));
+        let ended = Ended { flow: id.clone(), finding, steps: flow.steps, at_ms: self.now_ms, other_tab };
+        self.engine.ended.insert(profile.id, ended);
     }
-}
-
-fn token_request(flow: &Flow, code: &AuthorizationCode) -> crate::oauth::http::HttpRequest {
-    TokenRequest {
-        endpoint: &flow.snapshot.token_endpoint,
-        client_id: &flow.snapshot.client_id,
-        client_secret: flow.snapshot.client_secret.as_ref(),
-        authentication: flow.snapshot.authentication,
-        code,
-        redirect_uri: &flow.snapshot.redirect_uri,
-        code_verifier: flow.code_verifier.as_ref(),
-    }
-    .http_request()
 }

@@ -1,24 +1,19 @@
 //! What happens to the engine.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::diagnosis::{Needed, TransportError};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::secret::{CodeVerifier, State};
 
-use super::effect::EffectKind;
-use super::record::{FlowId, ProfileId, Snapshot, TabId};
+use super::record::{FlowId, Snapshot, TabId};
 
 /// A flow that the person asked for.
 #[derive(Clone, Debug)]
 pub struct NewFlow {
     /// Its name.
     pub id: FlowId,
-    /// The profile.
-    pub profile: ProfileId,
-    /// What it needs of the profile.
+    /// What it needs of its profile.
     pub snapshot: Snapshot,
     /// Drawn for this flow alone.
     pub state: State,
@@ -26,27 +21,6 @@ pub struct NewFlow {
     pub code_verifier: Option<CodeVerifier>,
     /// Whether the hosts of the snapshot are granted.
     pub permitted: bool,
-}
-
-/// Why no whole answer came from the token endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TransportError {
-    /// Nothing, or not all, within the time limit.
-    Timeout {
-        /// The limit, in milliseconds.
-        limit_ms: u32,
-    },
-    /// A redirect, which is never followed: it would carry the secret to a second host.
-    Redirected,
-    /// More than [`MAX_RESPONSE_BYTES`](crate::oauth::http::MAX_RESPONSE_BYTES).
-    TooLarge,
-    /// The answer broke off.
-    Cut,
-    /// No answer: name resolution, connection, TLS.
-    Unreachable {
-        /// The browser's own words.
-        message: String,
-    },
 }
 
 /// An event. The time comes beside it.
@@ -57,10 +31,10 @@ pub enum Event {
     /// Hosts were granted or taken away, or might have been.
     PermissionsChanged {
         /// For each flow that was looked at: whether its hosts are all granted.
-        granted: BTreeMap<FlowId, bool>,
+        granted: Vec<(FlowId, bool)>,
     },
     /// The person refused the hosts.
-    PermissionRefused(ProfileId),
+    PermissionRefused(String),
     /// Whether the hosts of a captured flow are granted: the answer to `Effect::CheckPermission`.
     PermissionChecked {
         /// The flow.
@@ -98,17 +72,17 @@ pub enum Event {
     /// The person pressed Cancel.
     Cancel(FlowId),
     /// The person dismissed the result of a profile's last flow.
-    Dismiss(ProfileId),
+    Dismiss(String),
     /// The profile was deleted.
-    ProfileDeleted(ProfileId),
+    ProfileDeleted(String),
     /// Time went by: an alarm, or any wake.
     Tick,
     /// A new worker instance: whatever ran in the former one is gone.
     WorkerStarted {
         /// Flows whose token stands in `storage.local`.
-        stored: BTreeSet<FlowId>,
+        stored: Vec<FlowId>,
         /// For each flow: whether its hosts are all granted.
-        granted: BTreeMap<FlowId, bool>,
+        granted: Vec<(FlowId, bool)>,
         /// Session rules that the browser holds.
         rules: Vec<u32>,
     },
@@ -117,7 +91,7 @@ pub enum Event {
         /// The flow.
         flow: FlowId,
         /// What was refused.
-        kind: EffectKind,
+        what: Needed,
         /// The browser's own words.
         message: String,
     },

@@ -12,12 +12,10 @@ mod record;
 mod rules;
 mod snapshot;
 
-pub use effect::{Effect, EffectKind};
+pub use effect::Effect;
 pub use engine::Engine;
-pub use event::{Event, NewFlow, TransportError};
-pub use record::{
-    Ended, Failure, Flow, FlowId, Guard, Outcome, Phase, ProfileId, Snapshot, Step, StepName, StoredToken, TabId,
-};
+pub use event::{Event, NewFlow};
+pub use record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId};
 pub use rules::{Rule, RuleAction, RuleCondition};
 
 /// How long a person may take between the click and the redirect: 15 minutes, then the flow is given up.

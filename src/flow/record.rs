@@ -2,66 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::oauth::client_auth::ClientAuthentication;
-use crate::oauth::endpoint::EndpointUrl;
-use crate::oauth::redirect::RedirectError;
-use crate::oauth::redirect_uri::RedirectUri;
-use crate::oauth::scope::Scopes;
+use crate::diagnosis::Finding;
 use crate::oauth::secret::{AuthorizationCode, ClientSecret, CodeVerifier, State};
-use crate::oauth::token::TokenError;
-use crate::profile::TokenRecord;
-
-use super::event::TransportError;
+use crate::profile::{Profile, TokenRecord};
+use crate::provider::{self, Provider};
 
 /// Names one flow; random, no secret: it stands in the address of the result page.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FlowId(pub String);
 
-/// Names a profile in storage keys.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ProfileId(pub String);
-
 /// A tab, as `tabs.Tab.id` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TabId(pub i32);
 
-/// Everything that a flow needs of its profile, copied when it starts, so that an edit of the profile or of its
-/// endpoints can't send the code or the secret elsewhere (RFC 9700 section 4.4.2).
+/// Everything that a flow needs of its profile, copied when it starts, so that an edit can't send the code or the secret
+/// elsewhere (RFC 9700 section 4.4.2). Issuer and endpoints are the provider's, which are constants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The provider's id.
-    pub provider: String,
-    /// The issuer that an `iss` parameter must name (RFC 9207).
-    pub issuer: Option<String>,
-    /// Whether an answer without `iss` is refused.
-    pub iss_required: bool,
-    /// Where the authorization request goes.
-    pub authorization_endpoint: EndpointUrl,
-    /// Where the code goes.
-    pub token_endpoint: EndpointUrl,
-    /// `client_id` of the profile.
-    pub client_id: String,
+    /// Issuer, endpoints and habits.
+    #[serde(with = "provider::as_id")]
+    pub provider: &'static Provider,
+    /// Client id, redirect URI and scopes.
+    pub profile: Profile,
     /// The secret, where the provider wants one.
     pub client_secret: Option<ClientSecret>,
-    /// How the client authenticates at the token endpoint.
-    pub authentication: ClientAuthentication,
-    /// The registered redirect URI, byte for byte.
-    pub redirect_uri: RedirectUri,
-    /// The scopes that are asked for.
-    pub scopes: Scopes,
-    /// What stands between two scopes in the request.
-    pub scope_separator: String,
-    /// Further parameters of the authorization request.
-    pub extra: Vec<(String, String)>,
-    /// How long a code may be redeemed, in seconds.
-    pub code_lifetime_s: u64,
-    /// Whether the browser's `Origin` header is taken off the token request.
-    pub remove_origin: bool,
-    /// Match patterns of the hosts that must be granted before anything starts.
-    pub hosts: Vec<String>,
 }
 
 /// Where a flow stands.
@@ -134,9 +100,7 @@ pub struct Step {
 /// A flow under way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Flow {
-    /// Its profile.
-    pub profile: ProfileId,
-    /// What it needs of the profile.
+    /// What it needs of its profile.
     pub snapshot: Snapshot,
     /// The one-time `state`.
     pub state: State,
@@ -156,56 +120,13 @@ pub struct Flow {
     pub deadline_ms: u64,
 }
 
-/// Why a flow ended without a token. It holds no code, state, verifier, secret or token.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Failure {
-    /// The person refused the hosts, or the browser did.
-    PermissionRefused,
-    /// The hosts were taken away while the flow ran.
-    PermissionRemoved,
-    /// The person closed the flow's tab.
-    TabClosed,
-    /// The person pressed Cancel in our page.
-    Cancelled,
-    /// No redirect came in time, or the code grew too old.
-    TimedOut,
-    /// The worker was stopped before the tab stood.
-    Interrupted,
-    /// The worker was stopped while the code was being exchanged: the code may be used up.
-    OutcomeUnknown,
-    /// Too many flows at once.
-    TooManyFlows,
-    /// The browser refused something that the flow needs.
-    Effect {
-        /// What was refused.
-        kind: super::EffectKind,
-        /// The browser's own words.
-        message: String,
-    },
-    /// The redirect did not carry a code for this flow.
-    Redirect(RedirectError),
-    /// The token endpoint gave no whole answer.
-    Transport(TransportError),
-    /// The token endpoint's answer is an error, or none that can be understood.
-    Token(TokenError),
-}
-
-/// How a flow ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// The token is stored.
-    Token,
-    /// There is none.
-    Failed(Failure),
-}
-
 /// The last flow of a profile that ended: for the pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ended {
     /// Which flow.
     pub flow: FlowId,
-    /// How.
-    pub outcome: Outcome,
+    /// Why there is no token; none when there is one.
+    pub finding: Option<Finding>,
     /// What was done before.
     pub steps: Vec<Step>,
     /// When, in milliseconds of the Unix epoch.

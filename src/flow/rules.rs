@@ -75,7 +75,7 @@ impl Flow {
         block(
             self.rule,
             RuleCondition {
-                regex_filter: Some(self.snapshot.redirect_uri.rule_regex()),
+                regex_filter: Some(self.snapshot.profile.redirect_uri.rule_regex()),
                 tab_ids: Some(vec![tab]),
                 ..RuleCondition::default()
             },
@@ -89,7 +89,7 @@ impl Flow {
         block(
             self.rule + 2,
             RuleCondition {
-                regex_filter: Some(self.snapshot.redirect_uri.rule_regex_with("state", self.state.expose())),
+                regex_filter: Some(self.snapshot.profile.redirect_uri.rule_regex_with("state", self.state.expose())),
                 ..RuleCondition::default()
             },
         )
@@ -102,7 +102,7 @@ impl Flow {
         block(
             self.rule + 3,
             RuleCondition {
-                regex_filter: Some(self.snapshot.redirect_uri.rule_regex_with("code", code)),
+                regex_filter: Some(self.snapshot.profile.redirect_uri.rule_regex_with_raw("code", code)),
                 ..RuleCondition::default()
             },
         )
@@ -111,7 +111,7 @@ impl Flow {
     /// Takes the `Origin` header off this extension's own token request (security.md section 2.5).
     #[must_use]
     pub fn origin_rule(&self) -> Option<Rule> {
-        self.snapshot.remove_origin.then(|| Rule {
+        self.snapshot.removes_origin().then(|| Rule {
             id: self.rule + 1,
             priority: 1,
             action: RuleAction::ModifyHeaders {
@@ -121,7 +121,7 @@ impl Flow {
                 }],
             },
             condition: RuleCondition {
-                regex_filter: Some(exactly(self.snapshot.token_endpoint.url().as_str())),
+                regex_filter: Some(exactly(self.snapshot.provider.token_endpoint_url().url().as_str())),
                 is_url_filter_case_sensitive: true,
                 resource_types: vec!["xmlhttprequest"],
                 request_methods: Some(vec!["post"]),

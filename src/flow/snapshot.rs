@@ -1,31 +1,77 @@
-//! From a profile to what its flow carries.
+//! What a flow takes from its profile.
 
-use crate::oauth::secret::ClientSecret;
-use crate::profile::Profile;
-use crate::provider::{OriginPolicy, Provider};
+use crate::oauth::authorization::AuthorizationRequest;
+use crate::oauth::http::HttpRequest;
+use crate::oauth::pkce::CodeChallenge;
+use crate::oauth::redirect::{RedirectError, Expected, parse_authorization_response};
+use crate::oauth::secret::AuthorizationCode;
+use crate::oauth::token::TokenRequest;
+use crate::provider::OriginPolicy;
 
-use super::record::Snapshot;
+use super::record::{Flow, Snapshot};
 
 impl Snapshot {
-    /// Copies what a flow needs.
+    /// How long a code may be redeemed, in milliseconds.
     #[must_use]
-    pub fn new(profile: &Profile, provider: &Provider, client_secret: Option<ClientSecret>) -> Self {
-        Self {
-            provider: provider.id.to_owned(),
-            issuer: Some(provider.issuer.to_owned()),
+    pub fn code_lifetime_ms(&self) -> u64 {
+        self.provider.code_lifetime_s * 1000
+    }
+
+    /// Whether the browser's `Origin` header is taken off the token request.
+    #[must_use]
+    pub fn removes_origin(&self) -> bool {
+        self.provider.origin == OriginPolicy::Remove
+    }
+}
+
+impl Flow {
+    /// The profile's id.
+    #[must_use]
+    pub fn profile(&self) -> &str {
+        &self.snapshot.profile.id
+    }
+
+    /// The URL of the authorization request.
+    pub(super) fn authorization_url(&self) -> String {
+        let Snapshot { provider, profile, .. } = &self.snapshot;
+        let challenge = self.code_verifier.as_ref().map(CodeChallenge::s256);
+        let request = AuthorizationRequest {
+            endpoint: &provider.authorization_endpoint_url(),
+            client_id: &profile.client_id,
+            redirect_uri: &profile.redirect_uri,
+            scopes: &profile.scopes,
+            scope_separator: provider.scope_separator,
+            state: &self.state,
+            code_challenge: challenge.as_ref(),
+            extra: &provider.extra_parameters(),
+        };
+        request.url().into()
+    }
+
+    /// What a callback at the redirect URI says to this flow.
+    pub(super) fn authorization_response(&self, callback: &url::Url) -> Result<AuthorizationCode, RedirectError> {
+        let Snapshot { provider, profile, .. } = &self.snapshot;
+        let expected = Expected {
+            redirect_uri: &profile.redirect_uri,
+            state: &self.state,
+            issuer: Some(provider.issuer),
             iss_required: provider.iss.is_required(),
-            authorization_endpoint: provider.authorization_endpoint_url(),
-            token_endpoint: provider.token_endpoint_url(),
-            client_id: profile.client_id.clone(),
-            client_secret,
+        };
+        parse_authorization_response(callback, &expected)
+    }
+
+    /// The token request for a code.
+    pub(super) fn token_request(&self, code: &AuthorizationCode) -> HttpRequest {
+        let Snapshot { provider, profile, client_secret } = &self.snapshot;
+        let request = TokenRequest {
+            endpoint: &provider.token_endpoint_url(),
+            client_id: &profile.client_id,
+            client_secret: client_secret.as_ref(),
             authentication: provider.client_authentication,
-            redirect_uri: profile.redirect_uri.clone(),
-            scopes: profile.scopes.clone(),
-            scope_separator: provider.scope_separator.to_owned(),
-            extra: provider.extra_parameters(),
-            code_lifetime_s: provider.code_lifetime_s,
-            remove_origin: provider.origin == OriginPolicy::Remove,
-            hosts: profile.hosts(),
-        }
+            code,
+            redirect_uri: &profile.redirect_uri,
+            code_verifier: self.code_verifier.as_ref(),
+        };
+        request.http_request()
     }
 }

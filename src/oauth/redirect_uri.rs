@@ -67,16 +67,22 @@ impl RedirectUri {
     /// parameter of the registered query present (security.md §1.2, rule 13). Nothing is compared by prefix.
     #[must_use]
     pub fn matches(&self, callback: &Url) -> bool {
+        self.is_at(callback)
+            && self
+                .url
+                .query_pairs()
+                .all(|pair| callback.query_pairs().any(|got| got == pair))
+    }
+
+    /// The same whatever the query: what the block rule stops.
+    #[must_use]
+    pub fn is_at(&self, callback: &Url) -> bool {
         callback.scheme() == self.url.scheme()
             && callback.host_str() == self.url.host_str()
             && callback.port_or_known_default() == self.url.port_or_known_default()
             && callback.path() == self.url.path()
             && callback.username().is_empty()
             && callback.password().is_none()
-            && self
-                .url
-                .query_pairs()
-                .all(|pair| callback.query_pairs().any(|got| got == pair))
     }
 
     /// The match pattern to ask host permission for.
@@ -97,11 +103,17 @@ impl RedirectUri {
     /// An RE2 expression for those URLs at this redirect URI whose query has the parameter `name` with exactly `value`.
     #[must_use]
     pub fn rule_regex_with(&self, name: &str, value: &str) -> String {
+        self.rule_regex_with_raw(&form::encode(name), &form::encode(value))
+    }
+
+    /// The same for a name and a value as they stand in a query, encoded however their author liked.
+    #[must_use]
+    pub fn rule_regex_with_raw(&self, name: &str, value: &str) -> String {
         let mut regex = self.base_regex();
         regex.push_str(r"\?([^#]*&)?");
-        escape(&mut regex, &form::encode(name));
+        escape(&mut regex, name);
         regex.push('=');
-        escape(&mut regex, &form::encode(value));
+        escape(&mut regex, value);
         regex.push_str("([&#]|$)");
         regex
     }

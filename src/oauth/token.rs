@@ -408,8 +408,8 @@ fn seconds(value: &Value) -> Result<Option<u64>, FieldProblem> {
         }
         Value::String(text) => {
             // A minus sign, a fraction or an exponent make it a number all the same; a word does not.
-            let float: f64 = text.trim().parse().map_err(|_| FieldProblem::Type)?;
-            whole(float)?
+            let number: serde_json::Number = text.trim().parse().map_err(|_| FieldProblem::Type)?;
+            whole(number.as_f64().ok_or(FieldProblem::Range)?)?
         }
         _ => return Err(FieldProblem::Type),
     };

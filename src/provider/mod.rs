@@ -195,6 +195,25 @@ fn endpoint(text: &str) -> EndpointUrl {
     EndpointUrl::parse(text).expect("a built-in endpoint")
 }
 
+/// `#[serde(with = "provider::as_id")]`: a provider stands in storage by its id.
+pub mod as_id {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Provider;
+
+    /// Writes the id.
+    pub fn serialize<S: Serializer>(provider: &'static Provider, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(provider.id)
+    }
+
+    /// Finds the provider; one that this version does not know is an error.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static Provider, D::Error> {
+        let id = String::deserialize(deserializer)?;
+        super::by_id(&id).ok_or_else(|| D::Error::custom("unknown provider"))
+    }
+}
+
 /// The provider with this id.
 #[must_use]
 pub fn by_id(id: &str) -> Option<&'static Provider> {

@@ -1,12 +1,11 @@
 //! The popup, and the result page, which is the popup in a tab.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
-use crate::diagnosis::{Finding, Fix, diagnose};
-use crate::flow::{Ended, Engine, Flow, FlowId, Outcome, Phase, ProfileId, Step, StepName, StoredToken};
+use crate::diagnosis::{Finding, Fix};
+use crate::flow::{Engine, Flow, FlowId, Phase, Step, StepName, StoredToken};
 use crate::oauth::id_token::unverified_claims;
 use crate::profile::{Profile, ScopeState, TokenRecord};
-use crate::provider;
 use crate::vault::Index;
 
 use super::TimeLeft;
@@ -20,9 +19,9 @@ pub struct Model<'a> {
     /// All profiles, in order.
     pub index: &'a Index,
     /// The profiles that are shown.
-    pub profiles: &'a BTreeMap<String, Profile>,
+    pub profiles: &'a LiteMap<String, Profile>,
     /// Their tokens.
-    pub tokens: &'a BTreeMap<String, StoredToken>,
+    pub tokens: &'a LiteMap<String, StoredToken>,
     /// The engine.
     pub engine: &'a Engine,
     /// Now, in milliseconds of the Unix epoch.
@@ -194,14 +193,14 @@ fn lively(model: &Model<'_>, shown: &[&Profile]) -> Option<String> {
         .flows
         .values()
         .max_by_key(|flow| flow.started_ms)
-        .map(|flow| flow.profile.0.clone());
+        .map(|flow| flow.profile().to_owned());
     let ended = || {
         model
             .engine
             .ended
             .iter()
             .max_by_key(|(_, ended)| ended.at_ms)
-            .map(|(profile, _)| profile.0.clone())
+            .map(|(profile, _)| profile.clone())
     };
     newest
         .or_else(ended)
@@ -210,9 +209,8 @@ fn lively(model: &Model<'_>, shown: &[&Profile]) -> Option<String> {
 
 impl ProfileView {
     fn new(model: &Model<'_>, profile: &Profile, expanded: bool) -> Self {
-        let id = ProfileId(profile.id.clone());
-        let flow = model.engine.flow_of(&id);
-        let ended = model.engine.ended.get(&id);
+        let flow = model.engine.flow_of(&profile.id);
+        let ended = model.engine.ended.get(profile.id.as_str());
         let stored = model.tokens.get(&profile.id);
         let token = stored.map(|stored| TokenView::new(&stored.token, model.now_ms));
         let lives = token
@@ -221,7 +219,7 @@ impl ProfileView {
         let finding = if flow.is_some() {
             None
         } else {
-            ended.and_then(|ended| finding(ended, profile))
+            ended.and_then(|ended| ended.finding.clone())
         };
 
         let state = match (flow, &finding, &token) {
@@ -271,14 +269,6 @@ fn waits_for_permission(flow: &Flow) -> bool {
                 ..
             }
     )
-}
-
-fn finding(ended: &Ended, profile: &Profile) -> Option<Finding> {
-    let Outcome::Failed(failure) = &ended.outcome else {
-        return None;
-    };
-    let provider = provider::by_id(&profile.provider)?;
-    Some(diagnose(failure, provider, &profile.host_names()))
 }
 
 /// All steps: those done with their times, then the one that is active or failed, then those to come.

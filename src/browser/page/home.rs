@@ -79,8 +79,9 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         }
     } else if is("token-reveal") {
         with(|page| {
-            if !page.revealed.remove(id) {
-                page.revealed.insert(id.to_owned());
+            match page.revealed.iter().position(|revealed| revealed == id) {
+                Some(place) => drop(page.revealed.swap_remove(place)),
+                None => page.revealed.push(id.to_owned()),
             }
         });
         return redraw();
@@ -124,7 +125,7 @@ fn authorize(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
     };
     let asked = ask_for(&hosts);
     let waits = button.get_attribute("data-action").as_deref() == Some("allow");
-    if !waits || with(|page| page.engine.flow_of(&crate::flow::ProfileId(id.to_owned())).is_none()) {
+    if !waits || with(|page| page.engine.flow_of(id).is_none()) {
         command(Command::Authorize { profile: id.to_owned() });
     }
     spawn_local(pass_on(asked, id.to_owned()));
@@ -220,7 +221,7 @@ fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result
 fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue> {
     show_in(card, ".finding", finding.is_some())?;
     let Some(finding) = finding else { return Ok(()) };
-    let key = |part: &str| ["finding_", finding.code, part].concat();
+    let key = |part: &str| ["finding_", &finding.code, part].concat();
     let say = |part: &str| texts::text_with(&key(part), &finding.args);
     set_text_in(card, ".finding-what", &say("_what"))?;
     set_text_in(card, ".finding-why", &say("_why"))?;

@@ -9,9 +9,9 @@ mod home;
 mod setup;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 
 use js_sys::Promise;
+use litemap::LiteMap;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -34,13 +34,13 @@ thread_local! {
 /// What the page knows.
 struct Page {
     index: Index,
-    profiles: BTreeMap<String, Profile>,
-    tokens: BTreeMap<String, StoredToken>,
+    profiles: LiteMap<String, Profile>,
+    tokens: LiteMap<String, StoredToken>,
     engine: Engine,
     /// The profile that the person opened; an empty name when all were closed.
     expanded: Option<String>,
     /// Tokens that the person asked to see.
-    revealed: BTreeSet<String>,
+    revealed: Vec<String>,
     visible: usize,
     /// What the form is about, while it shows.
     form: Option<setup::Form>,
@@ -52,11 +52,11 @@ impl Default for Page {
     fn default() -> Self {
         Self {
             index: Index::default(),
-            profiles: BTreeMap::new(),
-            tokens: BTreeMap::new(),
+            profiles: LiteMap::new(),
+            tokens: LiteMap::new(),
             engine: Engine::default(),
             expanded: None,
-            revealed: BTreeSet::new(),
+            revealed: Vec::new(),
             visible: VISIBLE_AT_FIRST,
             form: None,
             tab: false,
@@ -144,8 +144,8 @@ async fn load() -> Result<(), JsValue> {
         .flat_map(|id| [vault::profile_key(id), vault::token_key(id)])
         .collect();
     let records = read(&local, &keys).await?;
-    let mut profiles = BTreeMap::new();
-    let mut tokens = BTreeMap::new();
+    let mut profiles = LiteMap::new();
+    let mut tokens = LiteMap::new();
     for (id, keys) in shown.iter().zip(keys.chunks(2)) {
         if let [profile_key, token_key] = keys {
             profiles.extend(

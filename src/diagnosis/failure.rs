@@ -1,0 +1,69 @@
+//! The evidence: why a flow ended without a token.
+
+use crate::oauth::redirect::RedirectError;
+use crate::oauth::token::TokenError;
+
+/// Why a flow ended without a token. It holds no code, state, verifier, secret or token.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// The person refused the hosts, or the browser did.
+    PermissionRefused,
+    /// The hosts were taken away while the flow ran.
+    PermissionRemoved,
+    /// The person closed the flow's tab.
+    TabClosed,
+    /// The person pressed Cancel in our page.
+    Cancelled,
+    /// No redirect came in time, or the code grew too old.
+    TimedOut,
+    /// The worker was stopped before the tab stood.
+    Interrupted,
+    /// The worker was stopped while the code was being exchanged: the code may be used up.
+    OutcomeUnknown,
+    /// Too many flows at once.
+    TooManyFlows,
+    /// The browser refused something that the flow needs.
+    Refused {
+        /// What was refused.
+        what: Needed,
+        /// The browser's own words.
+        message: String,
+    },
+    /// The redirect did not carry a code for this flow.
+    Redirect(RedirectError),
+    /// The token endpoint gave no whole answer.
+    Transport(TransportError),
+    /// The token endpoint's answer is an error, or none that can be understood.
+    Token(TokenError),
+}
+
+/// What a flow needs of the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// Storage takes the engine or the token.
+    Storage,
+    /// A tab is made or moved.
+    Tab,
+    /// Rules are set.
+    Rules,
+    /// Anything else.
+    Other,
+}
+
+/// Why no whole answer came from the token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransportError {
+    /// Nothing, or not all, within the time limit.
+    Timeout,
+    /// A redirect, which is never followed: it would carry the secret to a second host.
+    Redirected,
+    /// More than [`MAX_RESPONSE_BYTES`](crate::oauth::http::MAX_RESPONSE_BYTES).
+    TooLarge,
+    /// The answer broke off.
+    Cut,
+    /// No answer: name resolution, connection, TLS.
+    Unreachable {
+        /// The browser's own words.
+        message: String,
+    },
+}
