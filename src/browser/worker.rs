@@ -247,8 +247,8 @@ async fn load() -> Result<(), JsValue> {
     let exchanging: Vec<(FlowId, String)> = engine
         .flows
         .iter()
-        .filter(|(_, flow)| matches!(flow.phase, Phase::Exchanging))
-        .map(|(id, flow)| (id.clone(), vault::token_key(flow.profile())))
+        .filter(|flow| matches!(flow.phase, Phase::Exchanging))
+        .map(|flow| (flow.id.clone(), vault::token_key(flow.profile())))
         .collect();
     let keys: Vec<&str> = exchanging.iter().map(|(_, key)| key.as_str()).collect();
     let tokens = read(&local(), &keys).await?;
@@ -288,7 +288,7 @@ async fn granted_flows() -> Result<Vec<(FlowId, bool)>, JsValue> {
             .engine
             .flows
             .iter()
-            .map(|(id, flow)| (id.clone(), flow.snapshot.profile.hosts()))
+            .map(|flow| (flow.id.clone(), flow.snapshot.profile.hosts()))
             .collect()
     });
     let mut answers = Vec::new();

@@ -1,6 +1,5 @@
 //! The step function.
 
-use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -27,11 +26,11 @@ pub struct Engine {
     /// The next free rule id.
     pub next_rule: u32,
     /// Flows under way.
-    pub flows: LiteMap<FlowId, Flow>,
+    pub flows: Vec<Flow>,
     /// The last flow of each profile that ended.
-    pub ended: LiteMap<String, Ended>,
+    pub ended: Vec<Ended>,
     /// Callbacks that stay blocked.
-    pub guards: LiteMap<FlowId, Guard>,
+    pub guards: Vec<Guard>,
 }
 
 impl Default for Engine {
@@ -39,9 +38,9 @@ impl Default for Engine {
         Self {
             v: VERSION,
             next_rule: 1,
-            flows: LiteMap::new(),
-            ended: LiteMap::new(),
-            guards: LiteMap::new(),
+            flows: Vec::new(),
+            ended: Vec::new(),
+            guards: Vec::new(),
         }
     }
 }
@@ -63,24 +62,40 @@ impl Engine {
     /// When something has to be given up or cleared, in milliseconds of the Unix epoch.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        let flows = self.flows.values().map(|flow| flow.deadline_ms);
-        flows.chain(self.guards.values().map(|guard| guard.until_ms)).min()
+        let flows = self.flows.iter().map(|flow| flow.deadline_ms);
+        flows.chain(self.guards.iter().map(|guard| guard.until_ms)).min()
     }
 
     /// The flow under way of a profile, the newest first.
     #[must_use]
-    pub fn flow_of(&self, profile: &str) -> Option<(&FlowId, &Flow)> {
+    pub fn flow_of(&self, profile: &str) -> Option<&Flow> {
         self.flows
             .iter()
-            .filter(|(_, flow)| flow.profile() == profile)
-            .max_by_key(|(_, flow)| flow.started_ms)
+            .filter(|flow| flow.profile() == profile)
+            .max_by_key(|flow| flow.started_ms)
+    }
+
+    /// The flow with this name, if it is under way.
+    #[must_use]
+    pub fn flow(&self, id: &FlowId) -> Option<&Flow> {
+        self.flows.iter().find(|flow| flow.id == *id)
+    }
+
+    fn flow_mut(&mut self, id: &FlowId) -> Option<&mut Flow> {
+        self.flows.iter_mut().find(|flow| flow.id == *id)
+    }
+
+    /// How the last flow of a profile ended.
+    #[must_use]
+    pub fn ended_of(&self, profile: &str) -> Option<&Ended> {
+        self.ended.iter().find(|ended| ended.profile == profile)
     }
 
     /// Rule ids that belong to something here.
     fn owned_rules(&self) -> Vec<u32> {
-        let flows = self.flows.values().flat_map(Flow::rule_ids);
+        let flows = self.flows.iter().flat_map(Flow::rule_ids);
         flows
-            .chain(self.guards.values().flat_map(|guard| guard.rules.iter().copied()))
+            .chain(self.guards.iter().flat_map(|guard| guard.rules.iter().copied()))
             .collect()
     }
 }
@@ -107,7 +122,7 @@ impl Turn<'_> {
             Event::TokenAnswered { flow, answer } => self.token_answered(&flow, answer),
             Event::TokenStored(flow) => self.token_stored(&flow),
             Event::Cancel(flow) => self.cancel(&flow),
-            Event::Dismiss(profile) => self.changed |= self.engine.ended.remove(&profile).is_some(),
+            Event::Dismiss(profile) => self.dismiss(&profile),
             Event::ProfileDeleted(profile) => self.profile_deleted(&profile),
             Event::Tick => {}
             Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
@@ -145,11 +160,12 @@ impl Turn<'_> {
         // A click on Authorize takes the place of an earlier one that still waits for the hosts.
         self.engine
             .flows
-            .retain(|_, flow| flow.profile() != profile || !matches!(flow.phase, Phase::AwaitingPermission));
-        self.engine.ended.remove(profile);
+            .retain(|flow| flow.profile() != profile || !matches!(flow.phase, Phase::AwaitingPermission));
+        self.engine.ended.retain(|ended| ended.profile != profile);
         let rule = self.engine.next_rule;
         self.engine.next_rule += Flow::RULES;
         let flow = Flow {
+            id: id.clone(),
             snapshot,
             state,
             code_verifier,
@@ -162,7 +178,7 @@ impl Turn<'_> {
         };
         self.changed = true;
         let crowded = self.engine.flows.len() >= FLOWS_AT_MOST;
-        self.engine.flows.insert(id.clone(), flow);
+        self.engine.flows.push(flow);
         if crowded {
             self.fail(&id, Failure::TooManyFlows);
         } else if permitted {
@@ -172,7 +188,7 @@ impl Turn<'_> {
 
     /// The hosts are granted: make the tab.
     fn open(&mut self, id: &FlowId) {
-        if let Some(flow) = self.engine.flows.get_mut(id) {
+        if let Some(flow) = self.engine.flow_mut(id) {
             flow.phase = Phase::Opening;
             flow.steps.push(Step {
                 name: StepName::Permission,
@@ -185,7 +201,7 @@ impl Turn<'_> {
 
     fn permissions_changed(&mut self, granted: &[(FlowId, bool)]) {
         for (id, granted) in granted {
-            let Some(flow) = self.engine.flows.get(id) else {
+            let Some(flow) = self.engine.flow(id) else {
                 continue;
             };
             match (&flow.phase, granted) {
@@ -203,14 +219,14 @@ impl Turn<'_> {
             .engine
             .flows
             .iter()
-            .find(|(_, flow)| flow.profile() == profile && matches!(flow.phase, Phase::AwaitingPermission));
-        if let Some(id) = waiting.map(|(id, _)| id.clone()) {
+            .find(|flow| flow.profile() == profile && matches!(flow.phase, Phase::AwaitingPermission));
+        if let Some(id) = waiting.map(|flow| flow.id.clone()) {
             self.fail(&id, Failure::PermissionRefused);
         }
     }
 
     fn tab_opened(&mut self, id: &FlowId, tab: TabId) {
-        let Some(flow) = self.engine.flows.get_mut(id) else {
+        let Some(flow) = self.engine.flow_mut(id) else {
             // The flow ended while its tab was being made.
             self.push(Effect::CloseTab(tab));
             return;
@@ -222,7 +238,7 @@ impl Turn<'_> {
 
     /// The rules stand before the navigation starts.
     fn arm_and_navigate(&mut self, id: &FlowId, tab: TabId) {
-        let Some(flow) = self.engine.flows.get(id) else { return };
+        let Some(flow) = self.engine.flow(id) else { return };
         let url = flow.authorization_url();
         let mut rules = vec![flow.tab_rule(tab), flow.state_rule()];
         rules.extend(flow.origin_rule());
@@ -238,7 +254,7 @@ impl Turn<'_> {
     }
 
     fn navigated(&mut self, id: &FlowId) {
-        if let Some(flow) = self.engine.flows.get_mut(id) {
+        if let Some(flow) = self.engine.flow_mut(id) {
             if let Phase::AwaitingRedirect {
                 navigated: navigated @ false,
                 ..
@@ -258,7 +274,7 @@ impl Turn<'_> {
         let Some(id) = self.flow_of_callback(url, tab) else {
             return;
         };
-        let Some(flow) = self.engine.flows.get_mut(&id) else {
+        let Some(flow) = self.engine.flow_mut(&id) else {
             return;
         };
         let Phase::AwaitingRedirect { tab: flow_tab, .. } = flow.phase else {
@@ -298,7 +314,7 @@ impl Turn<'_> {
     fn flow_of_callback(&self, url: &Url, tab: TabId) -> Option<FlowId> {
         let state = state_of(url).map(State::new);
         let mut in_tab = None;
-        for (id, flow) in &self.engine.flows {
+        for flow in &self.engine.flows {
             let Phase::AwaitingRedirect { tab: flow_tab, .. } = flow.phase else {
                 continue;
             };
@@ -306,10 +322,10 @@ impl Turn<'_> {
                 continue;
             }
             if state.as_ref().is_some_and(|state| *state == flow.state) {
-                return Some(id.clone());
+                return Some(flow.id.clone());
             }
             if flow_tab == tab {
-                in_tab = Some(id.clone());
+                in_tab = Some(flow.id.clone());
             }
         }
         in_tab
@@ -326,7 +342,7 @@ impl Turn<'_> {
             .unwrap_or_default()
             .split('&')
             .find_map(|pair| pair.strip_prefix("code="));
-        let (Some(flow), Some(code), true) = (self.engine.flows.get(id), code, stray) else {
+        let (Some(flow), Some(code), true) = (self.engine.flow(id), code, stray) else {
             return;
         };
         if !code.is_empty() {
@@ -339,7 +355,7 @@ impl Turn<'_> {
     }
 
     fn check_permission(&mut self, id: &FlowId) {
-        if let Some(flow) = self.engine.flows.get(id) {
+        if let Some(flow) = self.engine.flow(id) {
             self.push(Effect::CheckPermission {
                 flow: id.clone(),
                 hosts: flow.snapshot.profile.hosts(),
@@ -348,7 +364,7 @@ impl Turn<'_> {
     }
 
     fn permission_checked(&mut self, id: &FlowId, granted: bool) {
-        let Some(flow) = self.engine.flows.get_mut(id) else {
+        let Some(flow) = self.engine.flow_mut(id) else {
             return;
         };
         let Phase::Captured {
@@ -397,7 +413,7 @@ impl Turn<'_> {
     }
 
     fn token_answered(&mut self, id: &FlowId, answer: Result<HttpResponse, TransportError>) {
-        let Some(flow) = self.engine.flows.get_mut(id) else {
+        let Some(flow) = self.engine.flow_mut(id) else {
             return;
         };
         if !matches!(flow.phase, Phase::Exchanging) {
@@ -437,7 +453,7 @@ impl Turn<'_> {
     }
 
     fn token_stored(&mut self, id: &FlowId) {
-        if let Some(flow) = self.engine.flows.get_mut(id) {
+        if let Some(flow) = self.engine.flow_mut(id) {
             flow.steps.push(Step {
                 name: StepName::Store,
                 at_ms: self.now_ms,
@@ -449,21 +465,16 @@ impl Turn<'_> {
     fn tab_removed(&mut self, tab: TabId) {
         let flow =
             self.engine.flows.iter().find(
-                |(_, flow)| matches!(flow.phase, Phase::AwaitingRedirect { tab: flow_tab, .. } if flow_tab == tab),
+                |flow| matches!(flow.phase, Phase::AwaitingRedirect { tab: flow_tab, .. } if flow_tab == tab),
             );
-        if let Some(id) = flow.map(|(id, _)| id.clone()) {
+        if let Some(id) = flow.map(|flow| flow.id.clone()) {
             self.fail(&id, Failure::TabClosed);
         }
     }
 
     fn cancel(&mut self, id: &FlowId) {
         // A code that was posted can't be called back; its answer still counts.
-        if self
-            .engine
-            .flows
-            .get(id)
-            .is_some_and(|flow| !matches!(flow.phase, Phase::Exchanging))
-        {
+        if self.engine.flow(id).is_some_and(|flow| !matches!(flow.phase, Phase::Exchanging)) {
             self.fail(id, Failure::Cancelled);
         }
     }
@@ -473,13 +484,19 @@ impl Turn<'_> {
             .engine
             .flows
             .iter()
-            .filter(|(_, flow)| flow.profile() == profile)
-            .map(|(id, _)| id.clone())
+            .filter(|flow| flow.profile() == profile)
+            .map(|flow| flow.id.clone())
             .collect();
         for id in ids {
             self.fail(&id, Failure::Cancelled);
         }
-        self.changed |= self.engine.ended.remove(profile).is_some();
+        self.dismiss(profile);
+    }
+
+    fn dismiss(&mut self, profile: &str) {
+        let before = self.engine.ended.len();
+        self.engine.ended.retain(|ended| ended.profile != profile);
+        self.changed |= self.engine.ended.len() != before;
     }
 
     fn worker_started(&mut self, stored: &[FlowId], granted: &[(FlowId, bool)], rules: &[u32]) {
@@ -489,7 +506,7 @@ impl Turn<'_> {
             .engine
             .flows
             .iter()
-            .map(|(id, flow)| (id.clone(), flow.phase.clone()))
+            .map(|flow| (flow.id.clone(), flow.phase.clone()))
             .collect();
         for (id, phase) in flows {
             match phase {
@@ -523,14 +540,14 @@ impl Turn<'_> {
             .engine
             .flows
             .iter()
-            .filter(|(_, flow)| flow.deadline_ms <= now_ms && !matches!(flow.phase, Phase::Exchanging))
-            .map(|(id, _)| id.clone())
+            .filter(|flow| flow.deadline_ms <= now_ms && !matches!(flow.phase, Phase::Exchanging))
+            .map(|flow| flow.id.clone())
             .collect();
         for id in overdue {
             self.fail(&id, Failure::TimedOut);
         }
         let mut dead: Vec<u32> = Vec::new();
-        self.engine.guards.retain(|_, guard| {
+        self.engine.guards.retain(|guard| {
             let keep = guard.until_ms > now_ms;
             if !keep {
                 dead.extend(&guard.rules);
@@ -538,15 +555,9 @@ impl Turn<'_> {
             keep
         });
         while self.engine.guards.len() > GUARDS_AT_MOST {
-            let oldest = self
-                .engine
-                .guards
-                .iter()
-                .min_by_key(|(_, guard)| (!guard.redeemed, guard.until_ms));
-            let Some(id) = oldest.map(|(id, _)| id.clone()) else {
-                break;
-            };
-            dead.extend(self.engine.guards.remove(&id).into_iter().flat_map(|guard| guard.rules));
+            let oldest = self.engine.guards.iter().enumerate().min_by_key(|(_, guard)| (!guard.redeemed, guard.until_ms));
+            let Some((place, _)) = oldest else { break };
+            dead.extend(self.engine.guards.remove(place).rules);
         }
         if !dead.is_empty() {
             self.changed = true;
@@ -560,20 +571,20 @@ impl Turn<'_> {
 
     /// Ends a flow: its secrets go, its tab's rule goes, and its `state` stays blocked while a code could still live.
     fn end(&mut self, id: &FlowId, failure: Option<Failure>) {
-        let Some(flow) = self.engine.flows.remove(id) else {
-            return;
-        };
+        let Some(place) = self.engine.flows.iter().position(|flow| flow.id == *id) else { return };
+        let flow = self.engine.flows.remove(place);
         self.changed = true;
         let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
         let mut dead = vec![tab_rule, origin_rule];
         let started = !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
         if started {
             let guard = Guard {
+                flow: id.clone(),
                 rules: guarding.to_vec(),
                 until_ms: self.now_ms + flow.snapshot.code_lifetime_ms(),
                 redeemed: failure.is_none(),
             };
-            self.engine.guards.insert(id.clone(), guard);
+            self.engine.guards.push(guard);
         } else {
             dead.extend(guarding);
         }
@@ -592,7 +603,14 @@ impl Turn<'_> {
         let other_tab = flow.other_tab;
         let Snapshot { provider, profile, .. } = flow.snapshot;
         let finding = failure.map(|failure| diagnose(&failure, provider, &profile.host_names()));
-        let ended = Ended { flow: id.clone(), finding, steps: flow.steps, at_ms: self.now_ms, other_tab };
-        self.engine.ended.insert(profile.id, ended);
+        self.engine.ended.retain(|ended| ended.profile != profile.id);
+        self.engine.ended.push(Ended {
+            profile: profile.id,
+            flow: flow.id,
+            finding,
+            steps: flow.steps,
+            at_ms: self.now_ms,
+            other_tab,
+        });
     }
 }

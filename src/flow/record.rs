@@ -100,6 +100,8 @@ pub struct Step {
 /// A flow under way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Flow {
+    /// Its name.
+    pub id: FlowId,
     /// What it needs of its profile.
     pub snapshot: Snapshot,
     /// The one-time `state`.
@@ -123,6 +125,8 @@ pub struct Flow {
 /// The last flow of a profile that ended: for the pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ended {
+    /// The profile's id.
+    pub profile: String,
     /// Which flow.
     pub flow: FlowId,
     /// Why there is no token; none when there is one.
@@ -139,6 +143,8 @@ pub struct Ended {
 /// to the redirect host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Guard {
+    /// The flow.
+    pub flow: FlowId,
     /// The rules that block.
     pub rules: Vec<u32>,
     /// Until when, in milliseconds of the Unix epoch: the code's own life.

@@ -1,7 +1,5 @@
 //! The popup, and the result page, which is the popup in a tab.
 
-use litemap::LiteMap;
-
 use crate::diagnosis::{Finding, Fix};
 use crate::flow::{Engine, Flow, FlowId, Phase, Step, StepName, StoredToken};
 use crate::oauth::id_token::unverified_claims;
@@ -19,9 +17,9 @@ pub struct Model<'a> {
     /// All profiles, in order.
     pub index: &'a Index,
     /// The profiles that are shown.
-    pub profiles: &'a LiteMap<String, Profile>,
+    pub profiles: &'a [Profile],
     /// Their tokens.
-    pub tokens: &'a LiteMap<String, StoredToken>,
+    pub tokens: &'a [(String, StoredToken)],
     /// The engine.
     pub engine: &'a Engine,
     /// Now, in milliseconds of the Unix epoch.
@@ -172,7 +170,7 @@ impl PopupView {
             .entries
             .iter()
             .take(model.visible)
-            .filter_map(|entry| model.profiles.get(&entry.id))
+            .filter_map(|entry| model.profiles.iter().find(|profile| profile.id == entry.id))
             .collect();
         let expanded = model.expanded.map(str::to_owned).or_else(|| lively(model, &shown));
         let profiles = shown
@@ -191,7 +189,7 @@ fn lively(model: &Model<'_>, shown: &[&Profile]) -> Option<String> {
     let newest = model
         .engine
         .flows
-        .values()
+        .iter()
         .max_by_key(|flow| flow.started_ms)
         .map(|flow| flow.profile().to_owned());
     let ended = || {
@@ -199,8 +197,8 @@ fn lively(model: &Model<'_>, shown: &[&Profile]) -> Option<String> {
             .engine
             .ended
             .iter()
-            .max_by_key(|(_, ended)| ended.at_ms)
-            .map(|(profile, _)| profile.clone())
+            .max_by_key(|ended| ended.at_ms)
+            .map(|ended| ended.profile.clone())
     };
     newest
         .or_else(ended)
@@ -210,9 +208,9 @@ fn lively(model: &Model<'_>, shown: &[&Profile]) -> Option<String> {
 impl ProfileView {
     fn new(model: &Model<'_>, profile: &Profile, expanded: bool) -> Self {
         let flow = model.engine.flow_of(&profile.id);
-        let ended = model.engine.ended.get(profile.id.as_str());
-        let stored = model.tokens.get(&profile.id);
-        let token = stored.map(|stored| TokenView::new(&stored.token, model.now_ms));
+        let ended = model.engine.ended_of(&profile.id);
+        let stored = model.tokens.iter().find(|(id, _)| *id == profile.id);
+        let token = stored.map(|(_, stored)| TokenView::new(&stored.token, model.now_ms));
         let lives = token
             .as_ref()
             .is_some_and(|token| token.left.is_some() || token.expires_ms.is_none());
@@ -223,7 +221,7 @@ impl ProfileView {
         };
 
         let state = match (flow, &finding, &token) {
-            (Some((_, flow)), ..) if waits_for_permission(flow) => CardState::WaitingPermission,
+            (Some(flow), ..) if waits_for_permission(flow) => CardState::WaitingPermission,
             (Some(_), ..) => CardState::Running,
             (None, Some(_), _) => CardState::Failed,
             (None, None, Some(_)) if lives => CardState::Token,
@@ -241,7 +239,7 @@ impl ProfileView {
             CardState::Ready | CardState::Expired => Some(MainAction::Authorize),
         };
         let steps = match (flow, ended) {
-            (Some((_, flow)), _) => steps(&flow.steps, StepState::Active),
+            (Some(flow), _) => steps(&flow.steps, StepState::Active),
             (None, Some(ended)) if finding.is_some() => steps(&ended.steps, StepState::Failed),
             _ => Vec::new(),
         };
@@ -251,7 +249,7 @@ impl ProfileView {
             state,
             main,
             expanded,
-            flow: flow.map(|(id, _)| id.clone()),
+            flow: flow.map(|flow| flow.id.clone()),
             steps,
             finding,
             token,

@@ -70,7 +70,7 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         return authorize(button, id);
     }
     if is("profile-edit") || is("finding-action") {
-        with(|page| page.form = page.profiles.get(id).map(Form::edit));
+        with(|page| page.form = page.profile(id).map(Form::edit));
         return redraw();
     }
     if is("flow-cancel") {
@@ -93,8 +93,7 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         copy_token(button, id, |token, provider| handoff::curl(token, provider));
     } else if is("profile-redirect-copy") {
         if let Some(uri) = with(|page| {
-            page.profiles
-                .get(id)
+            page.profile(id)
                 .map(|profile| profile.redirect_uri.as_str().to_owned())
         }) {
             copy(uri, button);
@@ -109,8 +108,8 @@ fn copy_token(
     text: impl FnOnce(&crate::profile::TokenRecord, &'static crate::provider::Provider) -> String,
 ) {
     let text = with(|page| {
-        let provider = page.profiles.get(id)?.provider()?;
-        Some(text(&page.tokens.get(id)?.token, provider))
+        let provider = page.profile(id)?.provider()?;
+        Some(text(page.token(id)?, provider))
     });
     if let Some(text) = text {
         copy(text, button);
@@ -120,7 +119,7 @@ fn copy_token(
 /// The click that starts a flow: the browser is asked for the hosts in the click itself, and the worker is told at the
 /// same time, because the question may close a popup.
 fn authorize(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
-    let Some(hosts) = with(|page| page.profiles.get(id).map(crate::profile::Profile::hosts)) else {
+    let Some(hosts) = with(|page| page.profile(id).map(crate::profile::Profile::hosts)) else {
         return Ok(());
     };
     let asked = ask_for(&hosts);
@@ -302,9 +301,7 @@ fn draw_token(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
     // The value stands in the document only while the person wants to see it.
     let plain = if revealed {
         with(|page| {
-            page.tokens
-                .get(&view.id)
-                .map(|stored| handoff::raw(&stored.token.access_token).to_owned())
+            page.token(&view.id).map(|token| handoff::raw(&token.access_token).to_owned())
         })
     } else {
         None

@@ -11,14 +11,13 @@ mod setup;
 use std::cell::RefCell;
 
 use js_sys::Promise;
-use litemap::LiteMap;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, HtmlElement};
 
 use crate::flow::{Engine, StoredToken};
-use crate::profile::Profile;
+use crate::profile::{Profile, TokenRecord};
 use crate::vault::{self, Index};
 use crate::view::{Command, Model, PopupView, Reply, VISIBLE_AT_FIRST};
 
@@ -34,8 +33,8 @@ thread_local! {
 /// What the page knows.
 struct Page {
     index: Index,
-    profiles: LiteMap<String, Profile>,
-    tokens: LiteMap<String, StoredToken>,
+    profiles: Vec<Profile>,
+    tokens: Vec<(String, StoredToken)>,
     engine: Engine,
     /// The profile that the person opened; an empty name when all were closed.
     expanded: Option<String>,
@@ -52,8 +51,8 @@ impl Default for Page {
     fn default() -> Self {
         Self {
             index: Index::default(),
-            profiles: LiteMap::new(),
-            tokens: LiteMap::new(),
+            profiles: Vec::new(),
+            tokens: Vec::new(),
             engine: Engine::default(),
             expanded: None,
             revealed: Vec::new(),
@@ -61,6 +60,16 @@ impl Default for Page {
             form: None,
             tab: false,
         }
+    }
+}
+
+impl Page {
+    fn profile(&self, id: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.id == id)
+    }
+
+    fn token(&self, id: &str) -> Option<&TokenRecord> {
+        self.tokens.iter().find(|(profile, _)| profile == id).map(|(_, stored)| &stored.token)
     }
 }
 
@@ -144,20 +153,12 @@ async fn load() -> Result<(), JsValue> {
         .flat_map(|id| [vault::profile_key(id), vault::token_key(id)])
         .collect();
     let records = read(&local, &keys).await?;
-    let mut profiles = LiteMap::new();
-    let mut tokens = LiteMap::new();
+    let mut profiles = Vec::new();
+    let mut tokens = Vec::new();
     for (id, keys) in shown.iter().zip(keys.chunks(2)) {
         if let [profile_key, token_key] = keys {
-            profiles.extend(
-                records
-                    .get(profile_key)?
-                    .map(|profile: Profile| ((*id).to_owned(), profile)),
-            );
-            tokens.extend(
-                records
-                    .get(token_key)?
-                    .map(|token: StoredToken| ((*id).to_owned(), token)),
-            );
+            profiles.extend(records.get::<Profile>(profile_key)?);
+            tokens.extend(records.get(token_key)?.map(|token| ((*id).to_owned(), token)));
         }
     }
     let engine = read(&session, &[vault::ENGINE_KEY])
