@@ -16,6 +16,14 @@ const INTRUDER = fileURLToPath(new URL('../intruder', import.meta.url));
 /** Patterns that stand for "the person once agreed"; `optional_host_permissions` of the manifest. */
 const HOSTS = ['https://*/*', 'http://localhost/*', 'http://127.0.0.1/*'];
 
+/** Features that ask the browser's maker something, and the one that forbids --load-extension. */
+const QUIET = [
+  'AutofillServerCommunication',
+  'DisableLoadExtensionCommandLineSwitch',
+  'NetworkTimeServiceQuerying',
+  'PasswordLeakDetection',
+];
+
 function argumentsFor(sandbox, { args = [], features = [] }) {
   return [
     '--no-sandbox', // as root in containers; nothing but loopback is visited
@@ -31,7 +39,7 @@ function argumentsFor(sandbox, { args = [], features = [] }) {
     '--no-first-run',
     '--no-default-browser-check',
     '--hide-crash-restore-bubble',
-    `--disable-features=${['DisableLoadExtensionCommandLineSwitch', 'NetworkTimeServiceQuerying', ...features].join()}`,
+    `--disable-features=${[...QUIET, ...features].join()}`,
     ...args,
   ];
 }
@@ -101,6 +109,13 @@ export class Chromium {
         host,
       );
     }
+  }
+
+  /** Grants hosts as a click and an accepted prompt would; `page` is one of the extension's. */
+  async grantHosts(page, origins) {
+    await page.bringToFront();
+    const granted = await page.evaluate((list) => chrome.permissions.request({ origins: list }), origins);
+    if (!granted) throw new Error('the hosts were not granted');
   }
 
   async newPage() {

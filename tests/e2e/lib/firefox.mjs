@@ -208,6 +208,18 @@ export class Firefox {
     }, answer === 'accept');
   }
 
+  /** Grants hosts as a click and an accepted prompt would. */
+  async grantHosts(_page, list) {
+    await this.chrome(
+      async (id, origins) => {
+        const { ExtensionPermissions } = ChromeUtils.importESModule('resource://gre/modules/ExtensionPermissions.sys.mjs');
+        await ExtensionPermissions.add(id, { permissions: [], origins }, WebExtensionPolicy.getByID(id).extension);
+      },
+      ID,
+      list,
+    );
+  }
+
   async newPage() {
     return this.browser.newPage();
   }

@@ -1,0 +1,362 @@
+// The extension's page (popup.html in a tab), and what a person does with it and with LinkedIn's pages.
+
+import { until } from './until.mjs';
+
+/** Clicks something that may take its own page away. */
+export async function clickAway(page, selector) {
+  await page.bringToFront();
+  try {
+    await page.click(selector);
+  } catch (error) {
+    // The click was done when the page went; anything else is a real problem.
+    if (!page.isClosed() && !/closed|detached|discarded|no such frame|navigat/i.test(error.message)) throw error;
+  }
+}
+
+/** Puts a value into a field as typing would, at once. */
+async function fill(page, selector, value) {
+  await page.$eval(
+    selector,
+    (field, text) => {
+      field.value = text;
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+      field.dispatchEvent(new Event('change', { bubbles: true }));
+    },
+    value,
+  );
+}
+
+/** Types into an empty or filled field, key by key. */
+export async function typeInto(page, selector, value) {
+  await page.$eval(selector, (field) => {
+    field.focus();
+    field.select();
+  });
+  await page.keyboard.type(value);
+}
+
+/** One of the extension's pages in a tab. */
+export class Tokenkeep {
+  /** Opens one and waits until it shows something. */
+  static async open(browser, fragment = '') {
+    const page = await browser.openExtensionPage(`popup.html${fragment}`);
+    const tokenkeep = new Tokenkeep(browser, page);
+    await tokenkeep.shown();
+    return tokenkeep;
+  }
+
+  constructor(browser, page) {
+    this.browser = browser;
+    this.page = page;
+    this.sandbox = browser.sandbox;
+  }
+
+  /** The view that is shown. */
+  view() {
+    return this.page.evaluate(() => {
+      const shown = [...document.querySelectorAll('.view')].filter((view) => !view.hidden);
+      return shown.length === 1 ? shown[0].id : shown.map((view) => view.id).join('+');
+    });
+  }
+
+  /** Waits for a view; without a name for any but the first. */
+  async shown(name) {
+    return until(`${name ?? 'a view'} is shown`, async () => {
+      const view = await this.view();
+      return (name ? view === name : view !== 'view-loading') && view;
+    });
+  }
+
+  async front() {
+    await this.page.bringToFront();
+  }
+
+  async click(selector) {
+    await this.front();
+    await until(`${selector} can be clicked`, () =>
+      this.page.$eval(selector, (element) => element.checkVisibility() && !element.disabled),
+    );
+    await this.page.click(selector);
+  }
+
+  text(selector) {
+    return this.page.$eval(selector, (element) => element.textContent.trim());
+  }
+
+  visible(selector) {
+    return this.page.evaluate((css) => Boolean(document.querySelector(css)?.checkVisibility()), selector);
+  }
+
+  // --- set-up ---
+
+  /** Fills the form. */
+  async fillSetup({ client_id, client_secret, redirect_uri, scope, name, provider }) {
+    await this.shown('view-setup');
+    if (provider !== undefined) await this.page.select('#provider', provider);
+    const fields = { client_id, client_secret, redirect_uri, scope, profile_name: name };
+    for (const [field, value] of Object.entries(fields)) {
+      if (value !== undefined) await fill(this.page, `#${field}`, value);
+    }
+  }
+
+  /** Saves a new profile and returns its id. */
+  async addProfile(profile) {
+    const before = new Set((await this.index()).map((entry) => entry.id));
+    if ((await this.view()) === 'view-home') await this.click('#add_profile');
+    await this.fillSetup(profile);
+    await this.click('#setup_save');
+    const id = await until('the profile is saved', async () =>
+      (await this.index()).map((entry) => entry.id).find((entry) => !before.has(entry)),
+    );
+    await until('the profile is shown', () => this.page.$(`li.profile[data-profile="${id}"]`));
+    return id;
+  }
+
+  /** A profile of the sandbox's ordinary app. */
+  addSandboxProfile(target, more = {}) {
+    const { app, redirect_hosts: hosts } = this.sandbox.ready;
+    return this.addProfile({
+      client_id: app.client_id,
+      client_secret: app.client_secret,
+      redirect_uri: hosts[target],
+      scope: 'openid profile email',
+      name: target,
+      ...more,
+    });
+  }
+
+  // --- what is stored (read only) ---
+
+  async index() {
+    const { index } = await this.local('index');
+    return index?.entries ?? [];
+  }
+
+  local(keys = null) {
+    return this.page.evaluate((wanted) => chrome.storage.local.get(wanted), keys);
+  }
+
+  /** The worker's own record: flows, ended, guards. */
+  engine() {
+    return this.page.evaluate(async () => {
+      const { engine } = await chrome.storage.session.get('engine');
+      const { flows = [], ended = [], guards = [] } = engine ?? {};
+      const by = (name, list) => Object.fromEntries(list.map((entry) => [entry[name], entry]));
+      return { flows: by('id', flows), ended: by('profile', ended), guards: by('flow', guards) };
+    });
+  }
+
+  sessionRules() {
+    return this.page.evaluate(() => chrome.declarativeNetRequest.getSessionRules());
+  }
+
+  alarms() {
+    return this.page.evaluate(() => chrome.alarms.getAll());
+  }
+
+  /** The stored access token of a profile. */
+  async storedToken(profile) {
+    const key = `token:${profile}`;
+    return (await this.local(key))[key]?.token.access_token;
+  }
+
+  // --- permissions ---
+
+  /** All hosts, as after an accepted prompt. */
+  grantHosts(origins = ['https://www.linkedin.com/*', 'https://*.tokenkeep.test/*', 'http://localhost/*']) {
+    return this.browser.grantHosts(this.page, origins);
+  }
+
+  hosts() {
+    return this.page.evaluate(async () => (await chrome.permissions.getAll()).origins);
+  }
+
+  async removeHosts(origins) {
+    return this.page.evaluate((list) => chrome.permissions.remove({ origins: list }), origins ?? (await this.hosts()));
+  }
+
+  // --- a card ---
+
+  card(id) {
+    return `li.profile[data-profile="${id}"]`;
+  }
+
+  async expand(id) {
+    const toggle = `${this.card(id)} .profile-toggle`;
+    await until('the profile is shown', () => this.page.$(toggle));
+    if ((await this.page.$eval(toggle, (button) => button.getAttribute('aria-expanded'))) !== 'true') {
+      await this.click(toggle);
+      await until('the profile is open', () =>
+        this.page.$eval(toggle, (button) => button.getAttribute('aria-expanded') === 'true'),
+      );
+    }
+  }
+
+  state(id) {
+    return this.page.$eval(this.card(id), (card) => card.dataset.state);
+  }
+
+  /** Waits for one of these states. */
+  inState(id, ...states) {
+    return until(`the profile is ${states.join(' or ')}`, async () => {
+      const state = await this.state(id);
+      return states.includes(state) && state;
+    });
+  }
+
+  /** What the card says of a failure. */
+  async finding(id) {
+    await this.inState(id, 'failed');
+    await this.expand(id);
+    return this.page.$eval(this.card(id), (card) => {
+      const text = (selector) => card.querySelector(selector).textContent.trim();
+      return {
+        what: text('.finding-what'),
+        why: text('.finding-why'),
+        fix: text('.finding-fix'),
+        evidence: text('.finding-evidence-text'),
+      };
+    });
+  }
+
+  // --- a flow ---
+
+  /** Clicks what starts a flow and returns it once it is known to the worker. */
+  async authorize(id) {
+    const before = await this.engine();
+    const known = new Set([...Object.keys(before.flows), before.ended[id]?.flow]);
+    const tabs = new Set((await this.browser.pages()).map(({ page }) => page));
+    const state = await this.state(id);
+    if (state === 'token' || (await this.visible(`${this.card(id)} .profile-authorize`))) {
+      await this.expand(id);
+      await this.click(`${this.card(id)} .profile-authorize`);
+    } else {
+      await this.click(`${this.card(id)} .profile-main`);
+    }
+    return this.startedFlow(id, known, tabs);
+  }
+
+  /** The flow that a click has just started. */
+  async startedFlow(id, known = new Set(), tabs = new Set()) {
+    const flow = await until('the flow is started', async () => {
+      const engine = await this.engine();
+      const running = Object.entries(engine.flows).find(([name, value]) => value.snapshot.profile.id === id && !known.has(name));
+      if (running) return running[0];
+      const ended = engine.ended[id]?.flow;
+      return ended !== undefined && !known.has(ended) && ended;
+    });
+    return new Flow(this, id, flow, tabs);
+  }
+
+  /** Puts everything back to the first run, but for granted hosts; closes every other tab. */
+  async startOver() {
+    await this.browser.killWorker();
+    for (const { page } of await this.browser.pages()) {
+      if (page !== this.page) await page.close();
+    }
+    // Closing a tab may have woken the worker.
+    await this.browser.killWorker();
+    await this.page.evaluate(async () => {
+      await chrome.storage.local.clear();
+      await chrome.storage.session.clear();
+      await chrome.alarms.clearAll();
+      const rules = await chrome.declarativeNetRequest.getSessionRules();
+      await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map((rule) => rule.id) });
+      location.hash = '';
+      location.reload();
+    });
+    await this.sandbox.reset();
+    await this.shown('view-setup');
+  }
+}
+
+/** One authorization under way. */
+export class Flow {
+  constructor(tokenkeep, profile, id, tabsBefore) {
+    this.tokenkeep = tokenkeep;
+    this.browser = tokenkeep.browser;
+    this.profile = profile;
+    this.id = id;
+    this.tabsBefore = tabsBefore;
+  }
+
+  /** Its `state` parameter, while it runs. */
+  async stateParameter() {
+    return (await this.tokenkeep.engine()).flows[this.id]?.state;
+  }
+
+  /** The tab that it opened, once LinkedIn's page is in it. */
+  async tab() {
+    const state = await this.stateParameter();
+    this.page ??= await until("LinkedIn's page is open", async () =>
+      (await this.browser.pages()).find(
+        ({ page, url }) =>
+          !this.tabsBefore.has(page) && url.startsWith('https://www.linkedin.com/') && (!state || url.includes(state)),
+      )?.page,
+    );
+    return this.page;
+  }
+
+  /** Signs in if asked and stops at the consent page. */
+  async signIn() {
+    const page = await this.tab();
+    const { member } = this.tokenkeep.sandbox.ready;
+    const asked = await until('LinkedIn asks something', () =>
+      page.evaluate(() =>
+        document.readyState === 'complete' && ['#sign-in', '#allow'].find((css) => document.querySelector(css)),
+      ),
+    );
+    if (asked === '#sign-in') {
+      await page.bringToFront();
+      await fill(page, '#username', member.username);
+      await fill(page, '#password', member.password);
+      await clickAway(page, '#sign-in');
+    }
+    await until('LinkedIn asks for consent', () =>
+      page.evaluate(() => document.readyState === 'complete' && document.querySelector('#allow') !== null),
+    );
+    return page;
+  }
+
+  /** Signs in, where asked, and allows. */
+  async consent() {
+    const page = await this.signIn();
+    await clickAway(page, '#allow');
+  }
+
+  /** How it ended: `Token`, or the finding's code. */
+  async outcome(timeout) {
+    try {
+      return await until('the flow has ended', () => this.outcomeNow(), { timeout });
+    } catch (error) {
+      error.message += `; ${await this.#whereabouts()}`;
+      throw error;
+    }
+  }
+
+  /** How it ended, if it has. */
+  async outcomeNow() {
+    const ended = (await this.tokenkeep.engine()).ended[this.profile];
+    if (ended?.flow !== this.id) return undefined;
+    return ended.finding?.code ?? 'Token';
+  }
+
+  /** What a person who debugs a flow that never ended wants to know first. */
+  async #whereabouts() {
+    const { flows, ended } = await this.tokenkeep.engine();
+    const requests = (await this.tokenkeep.sandbox.log()).slice(-6);
+    return JSON.stringify({
+      phase: flows[this.id]?.phase ?? 'not under way',
+      ended: ended[this.profile],
+      tabs: await this.browser.tabs(),
+      requests: requests.map(({ method, host, path, status }) => `${method} ${host}${path} ${status}`),
+    });
+  }
+
+  /** Everything from the consent page on; the flow must give a token. */
+  async complete() {
+    await this.consent();
+    const outcome = await this.outcome();
+    if (outcome !== 'Token') throw new Error(`the flow ended with ${outcome}`);
+  }
+}

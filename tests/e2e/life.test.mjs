@@ -1,0 +1,168 @@
+// Workers that are stopped, browsers that die, permissions that come and go.
+
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+
+import { onlyIn, stage } from './lib/stage.mjs';
+import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { until } from './lib/until.mjs';
+
+const on = stage();
+
+beforeEach(async () => {
+  const { tokenkeep, sandbox, browser } = on;
+  await browser.setPrompts('allow');
+  await tokenkeep.startOver();
+  await tokenkeep.grantHosts();
+  await sandbox.session(sandbox.ready.member.username);
+});
+
+describe('the worker is stopped', () => {
+  test('before the click on Authorize', async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    const id = await tokenkeep.addSandboxProfile('live_https');
+    await browser.killWorker();
+    await (await tokenkeep.authorize(id)).complete();
+    assert.equal((await sandbox.counters()).redirect_host_requests, 0);
+  });
+
+  test('before the redirect', async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    const id = await tokenkeep.addSandboxProfile('live_https');
+    const flow = await tokenkeep.authorize(id);
+    await flow.signIn();
+    await browser.killWorker();
+    assert.equal(await browser.workerRuns(), false);
+    await flow.complete();
+    assert.equal((await sandbox.counters()).redirect_host_requests, 0);
+  });
+
+  test('while the code is exchanged: the outcome is called unknown and the code is not sent again', async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    const id = await tokenkeep.addSandboxProfile('live_https');
+    await sandbox.fault('token', { kind: 'hang' }, 1);
+    const flow = await tokenkeep.authorize(id);
+    await flow.consent();
+    await until('the POST is there', async () => (await sandbox.counters()).token_posts === 1);
+    await browser.killWorker();
+    // Any event wakes a worker; a page that opens sends none, so a tab is opened and closed.
+    await (await browser.newPage()).close();
+    assert.equal(await flow.outcome(), 'outcome_unknown');
+    assert.match((await tokenkeep.finding(id)).what, /interrupted/);
+    const counters = await sandbox.counters();
+    assert.equal(counters.token_posts, 1);
+    assert.equal(counters.second_code_posts, 0);
+    await (await tokenkeep.authorize(id)).complete();
+  });
+
+  test('after every step, and the page still shows the token', async () => {
+    const { tokenkeep, browser } = on;
+    const id = await tokenkeep.addSandboxProfile('live_https');
+    await browser.killWorker();
+    const flow = await tokenkeep.authorize(id);
+    await browser.killWorker();
+    await flow.signIn();
+    await browser.killWorker();
+    await flow.complete();
+    await browser.killWorker();
+    const popup = await Tokenkeep.open(browser);
+    await popup.inState(id, 'token');
+    assert.equal(await browser.workerRuns(), false, 'a popup opens without waking the worker');
+  });
+});
+
+describe('the browser dies', () => {
+  test('profiles and token are there again; rules, alarms and flows are not', async () => {
+    const { browser } = on;
+    let { tokenkeep } = on;
+    const done = await tokenkeep.addSandboxProfile('live_https');
+    await (await tokenkeep.authorize(done)).complete();
+    const token = await tokenkeep.storedToken(done);
+    const open = await tokenkeep.addSandboxProfile('live_loopback');
+    await (await tokenkeep.authorize(open)).signIn();
+    assert.ok((await tokenkeep.sessionRules()).length > 0);
+
+    await browser.kill();
+    await browser.start();
+    tokenkeep = await Tokenkeep.open(browser);
+    on.tokenkeep = tokenkeep;
+    await tokenkeep.shown('view-home');
+    assert.equal(await tokenkeep.state(done), 'token');
+    assert.equal(await tokenkeep.storedToken(done), token);
+    assert.equal(await tokenkeep.state(open), 'ready');
+    await until('no rule and no alarm is left', async () => {
+      const left = [...(await tokenkeep.sessionRules()), ...(await tokenkeep.alarms())];
+      return left.length === 0;
+    });
+    await tokenkeep.grantHosts();
+    await (await tokenkeep.authorize(open)).complete();
+  });
+});
+
+describe('permission', () => {
+  test('is asked for by the click, and nothing starts before it is given', async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    const id = await tokenkeep.addSandboxProfile('live_https');
+    await tokenkeep.removeHosts();
+    await browser.setPrompts('ask');
+    await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
+    await tokenkeep.inState(id, 'waiting_permission');
+    const tabs = await browser.tabs();
+    assert.ok(tabs.every(({ url }) => !url.includes('linkedin.com') && url !== 'about:blank#blocked'));
+    assert.equal((await sandbox.counters()).authorization_requests, 0);
+    assert.deepEqual(await tokenkeep.sessionRules(), []);
+    // The page was closed on the prompt, as a popup is: the next one offers it again.
+    const next = await Tokenkeep.open(browser);
+    await tokenkeep.page.close();
+    on.tokenkeep = next;
+    await next.inState(id, 'waiting_permission');
+    await browser.setPrompts('allow');
+    await next.click(`${next.card(id)} .profile-main`);
+    const flow = await next.startedFlow(id);
+    await flow.complete();
+    assert.equal((await sandbox.counters()).redirect_host_requests, 0);
+  });
+
+  test('refused at the prompt is a finding', onlyIn('firefox', "Chromium's prompt can't be answered without a display"), async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    const id = await tokenkeep.addSandboxProfile('live_https');
+    await tokenkeep.removeHosts();
+    await browser.setPrompts('ask');
+    await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
+    await browser.answerPrompt('refuse');
+    const finding = await tokenkeep.finding(id);
+    assert.match(finding.what, /www\.linkedin\.com.*app\.tokenkeep\.test/);
+    assert.equal((await sandbox.counters()).authorization_requests, 0);
+    // And accepted the second time.
+    await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
+    await browser.answerPrompt('accept');
+    await (await tokenkeep.startedFlow(id)).complete();
+  });
+
+  test('taken back before the redirect ends the flow, and no code is issued', async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    const id = await tokenkeep.addSandboxProfile('live_https');
+    const flow = await tokenkeep.authorize(id);
+    await flow.signIn();
+    await tokenkeep.removeHosts();
+    assert.equal(await flow.outcome(), 'permission_removed');
+    await until('the tab is closed', async () => (await browser.tabs()).every(({ url }) => !url.includes('linkedin.com')));
+    await tokenkeep.finding(id);
+    const counters = await sandbox.counters();
+    assert.equal(counters.token_posts, 0);
+    assert.equal(counters.redirect_host_requests, 0);
+  });
+
+  test('taken back while the worker sleeps before the redirect: the code is not lost to the redirect host', async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    const id = await tokenkeep.addSandboxProfile('live_https');
+    const flow = await tokenkeep.authorize(id);
+    await flow.signIn();
+    await browser.killWorker();
+    await tokenkeep.removeHosts();
+    assert.equal(await flow.outcome(), 'permission_removed');
+    const counters = await sandbox.counters();
+    assert.equal(counters.token_posts, 0);
+    assert.equal(counters.redirect_host_requests, 0);
+  });
+});
