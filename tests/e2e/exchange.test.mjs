@@ -2,17 +2,13 @@
 // nowhere else.
 
 import assert from 'node:assert/strict';
-import { before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 
 import { stage } from './lib/stage.mjs';
 import { until } from './lib/until.mjs';
 
-const on = stage();
-let profile;
-
-before(async () => {
-  profile = await on.tokenkeep.addSandboxProfile('live_https');
-});
+const on = await stage();
+const profile = await on.tokenkeep.addSandboxProfile('live_https');
 
 beforeEach(async () => {
   const { sandbox, browser, tokenkeep } = on;

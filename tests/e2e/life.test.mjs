@@ -7,7 +7,7 @@ import { onlyIn, stage } from './lib/stage.mjs';
 import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
-const on = stage();
+const on = await stage();
 
 beforeEach(async () => {
   const { tokenkeep, sandbox, browser } = on;

@@ -13,7 +13,7 @@ import { Tokenkeep, clickAway, typeInto } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const run = promisify(execFile);
-const on = stage();
+const on = await stage();
 
 beforeEach(() => on.tokenkeep.startOver());
 

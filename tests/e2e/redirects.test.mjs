@@ -1,20 +1,17 @@
 // Every kind of redirect to every kind of redirect host: the code is captured and the host hears nothing.
 
 import assert from 'node:assert/strict';
-import { before, beforeEach, describe, test } from 'node:test';
+import { beforeEach, describe, test } from 'node:test';
 
 import { stage } from './lib/stage.mjs';
 
-const on = stage();
+const on = await stage();
 
 /** HTTP statuses, and the ways that are none. */
 const KINDS = ['301', '302', '303', '307', '308', 'chained', 'javascript', 'meta'];
 const TARGETS = ['live_https', 'live_loopback', 'dead_loopback', 'unknown'];
 const profiles = {};
-
-before(async () => {
-  for (const target of TARGETS) profiles[target] = await on.tokenkeep.addSandboxProfile(target);
-});
+for (const target of TARGETS) profiles[target] = await on.tokenkeep.addSandboxProfile(target);
 
 beforeEach(async () => {
   const { sandbox } = on;

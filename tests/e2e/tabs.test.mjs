@@ -7,7 +7,7 @@ import { stage } from './lib/stage.mjs';
 import { clickAway } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
-const on = stage();
+const on = await stage();
 
 beforeEach(async () => {
   await on.tokenkeep.startOver();

@@ -1,6 +1,6 @@
 // One browser and one sandbox for the tests of a file.
 
-import { after, before } from 'node:test';
+import { after } from 'node:test';
 
 import { launch } from './browser.mjs';
 import { browserName } from './environment.mjs';
@@ -16,21 +16,19 @@ export function onlyIn(browser, reason) {
 }
 
 /**
- * Starts sandbox and browser before the tests of a file and ends them after. The returned object holds `sandbox`,
- * `browser` and `tokenkeep` (a page of the extension, with the hosts granted unless `grant` is false).
+ * Starts sandbox and browser for the tests of a file and ends them after the last. The result holds `sandbox`, `browser`
+ * and `tokenkeep`: a page of the extension at its first run, with the hosts granted.
  */
-export function stage({ grant = true, ...options } = {}) {
-  const all = {};
-  before(async () => {
-    all.sandbox = await Sandbox.start();
-    all.browser = await launch(BROWSER, { sandbox: all.sandbox, ...options });
-    all.tokenkeep = await Tokenkeep.open(all.browser);
-    if (grant) await all.tokenkeep.grantHosts();
-    await all.tokenkeep.startOver();
-  });
+export async function stage(options = {}) {
+  const on = {};
   after(async () => {
-    await all.browser?.close();
-    await all.sandbox?.stop();
+    await on.browser?.close();
+    await on.sandbox?.stop();
   });
-  return all;
+  on.sandbox = await Sandbox.start();
+  on.browser = await launch(BROWSER, { sandbox: on.sandbox, ...options });
+  on.tokenkeep = await Tokenkeep.open(on.browser);
+  await on.tokenkeep.grantHosts();
+  await on.tokenkeep.startOver();
+  return on;
 }
