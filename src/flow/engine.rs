@@ -51,6 +51,7 @@ impl Engine {
         let mut turn = Turn {
             engine: self,
             now_ms,
+            first: Vec::new(),
             effects: Vec::new(),
             changed: false,
         };
@@ -104,6 +105,8 @@ impl Engine {
 struct Turn<'a> {
     engine: &'a mut Engine,
     now_ms: u64,
+    /// What must be done before the engine is written.
+    first: Vec<Effect>,
     effects: Vec<Effect>,
     changed: bool,
 }
@@ -137,7 +140,7 @@ impl Turn<'_> {
         if !self.changed {
             return self.effects;
         }
-        let mut effects = Vec::with_capacity(self.effects.len() + 2);
+        let mut effects = self.first;
         effects.push(Effect::Persist);
         effects.extend(self.effects);
         effects.push(Effect::SetAlarm(self.engine.next_deadline_ms()));
@@ -347,7 +350,8 @@ impl Turn<'_> {
         };
         if !code.is_empty() {
             let rule = flow.code_rule(code);
-            self.push(Effect::AddRules {
+            // Once the end of the flow is written, a kill would leave this undone.
+            self.first.push(Effect::AddRules {
                 flow: id.clone(),
                 rules: vec![rule],
             });

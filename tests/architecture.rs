@@ -1,0 +1,237 @@
+//! The house rules of ARCHITECTURE.md that a compiler does not check.
+
+// A tree that can't be read is a broken test.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// Each room and the rooms that it may name (DESIGN section 3).
+const ROOMS: [(&str, &[&str]); 9] = [
+    ("oauth", &[]),
+    ("provider", &["oauth"]),
+    ("profile", &["oauth", "provider"]),
+    ("diagnosis", &["oauth", "provider"]),
+    ("flow", &["oauth", "provider", "profile", "diagnosis"]),
+    ("handoff", &["oauth", "provider", "profile"]),
+    ("vault", &["oauth", "provider", "profile", "flow"]),
+    ("view", &["oauth", "provider", "profile", "diagnosis", "flow", "vault"]),
+    ("browser", &["oauth", "provider", "profile", "diagnosis", "flow", "handoff", "vault", "view"]),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below a folder with one of these endings.
+fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted)) {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no {endings:?} below {folder}");
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+/// Rust without its comments and its tests.
+fn code(path: &Path) -> String {
+    let text = read(path);
+    let shipped = text.split("#[cfg(test)]").next().unwrap();
+    shipped.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Where a pattern stands in these files.
+fn places(files: &[PathBuf], pattern: &str) -> Vec<String> {
+    let pattern = Regex::new(pattern).unwrap();
+    let mut places = Vec::new();
+    for path in files {
+        for (number, line) in code(path).lines().enumerate() {
+            if pattern.is_match(line) {
+                places.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    places
+}
+
+#[test]
+fn pure_rooms_name_no_browser_clock_or_randomness() {
+    let forbidden = r"web_sys|js_sys|wasm_bindgen|gloo|SystemTime|Instant|getrandom|rand::|std::(fs|net|env|process|thread|io)|println!|eprintln!|dbg!";
+    for (room, _) in ROOMS.iter().filter(|(room, _)| *room != "browser") {
+        let places = places(&files(&format!("src/{room}"), &["rs"]), forbidden);
+        assert!(places.is_empty(), "{places:#?}");
+    }
+}
+
+#[test]
+fn rooms_depend_downwards_only() {
+    let named = Regex::new(r"crate::(?:\{)?(\w+)").unwrap();
+    let known: BTreeSet<&str> = ROOMS.iter().map(|(room, _)| *room).collect();
+    for (room, may_use) in ROOMS {
+        for path in files(&format!("src/{room}"), &["rs"]) {
+            for capture in named.captures_iter(&code(&path)) {
+                let other = capture.get(1).unwrap().as_str();
+                if known.contains(other) {
+                    assert!(other == room || may_use.contains(&other), "{} uses {other}", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_room_is_listed() {
+    let folders: BTreeSet<String> = fs::read_dir(root().join("src"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(folders, ROOMS.iter().map(|(room, _)| (*room).to_owned()).collect());
+}
+
+#[test]
+fn browser_crates_are_for_webassembly_only() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let native = manifest.split("\n[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    for name in ["wasm-bindgen", "web-sys", "js-sys", "gloo"] {
+        assert!(!native.contains(name), "{name} is a dependency of every target");
+    }
+}
+
+#[test]
+fn only_background_js_registers_listeners_of_the_worker() {
+    // The pages redraw on `storage.onChanged`; nothing else is listened to from Rust.
+    let rust = places(&files("src", &["rs"]), r"add_listener\(");
+    assert!(rust.iter().all(|place| place.contains("storage.rs") || place.contains("api.rs")), "{rust:#?}");
+    let script = read(&root().join("extension/background.js"));
+    assert!(script.lines().count() <= 60, "background.js decides nothing and stays short");
+    assert!(!script.contains("await import") && !Regex::new(r"(?m)^await ").unwrap().is_match(&script));
+}
+
+#[test]
+fn no_markup_is_written_and_no_code_is_inline_or_remote() {
+    let mut sources = files("src", &["rs"]);
+    sources.extend(files("www", &["js", "html"]));
+    sources.extend(files("extension", &["js"]));
+    let places = places(&sources, r"inner_?html|outer_?html|insert_?adjacent_?html|document\.write|eval\(|new Function|set_inner|Html::");
+    assert!(places.is_empty(), "{places:#?}");
+    for page in files("www", &["html"]) {
+        let page = read(&page);
+        for (what, pattern) in [
+            ("inline script", r"<script(?:\s[^>]*)?>\s*[^<\s]"),
+            ("inline handler", r"\son\w+\s*="),
+            ("inline style", r"<style|\sstyle\s*="),
+            ("remote resource", r#"<(?:script|link|img|iframe|source)[^>]*(?:src|href)\s*=\s*["'](?:https?:)?//"#),
+        ] {
+            assert!(!Regex::new(&format!("(?i){pattern}")).unwrap().is_match(&page), "{what}");
+        }
+    }
+}
+
+/// The English texts.
+fn messages() -> BTreeMap<String, String> {
+    let text = read(&root().join("extension/_locales/en/messages.json"));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json.as_object()
+        .unwrap()
+        .iter()
+        .map(|(key, message)| (key.clone(), message["message"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+#[test]
+fn static_texts_are_those_of_the_locale() {
+    let messages = messages();
+    let page = read(&root().join("www/popup.html"));
+    let mut seen = 0;
+    for capture in Regex::new(r#"data-i18n="(\w+)"[^>]*>([^<]*)"#).unwrap().captures_iter(&page) {
+        seen += 1;
+        assert_eq!(messages.get(&capture[1]).map(String::as_str), Some(&capture[2]), "{}", &capture[1]);
+    }
+    for (data, attribute) in [("label", "aria-label"), ("placeholder", "placeholder"), ("title", "title")] {
+        for tag in Regex::new(r"<[^>]+>").unwrap().find_iter(&page).map(|tag| tag.as_str()) {
+            let Some(key) = Regex::new(&format!(r#"data-i18n-{data}="(\w+)""#)).unwrap().captures(tag) else { continue };
+            let text = Regex::new(&format!(r#"\s{attribute}="([^"]*)""#)).unwrap().captures(tag).unwrap();
+            seen += 1;
+            assert_eq!(messages.get(&key[1]).map(String::as_str), Some(&text[1]), "{}", &key[1]);
+        }
+    }
+    assert!(seen > 30, "the page has texts");
+}
+
+#[test]
+fn every_text_is_used_and_every_key_exists() {
+    let messages = messages();
+    let sources: String = files("src", &["rs"]).iter().map(|path| code(path)).collect();
+    let page = read(&root().join("www/popup.html")) + &read(&root().join("extension/manifest.source.json"));
+    let literals: BTreeSet<&str> =
+        Regex::new(r#""([a-z][a-z0-9_]*)""#).unwrap().captures_iter(&sources).map(|found| found.get(1).unwrap().as_str()).collect();
+    // Keys that are put together from a prefix and a code.
+    let made = |key: &str| {
+        let parts = [("state_", ""), ("step_state_", ""), ("error_client_id_", ""), ("error_client_secret_", ""),
+            ("error_redirect_uri_", ""), ("error_scope_", ""), ("error_name_", ""), ("error_provider_", ""),
+            ("finding_", "_what"), ("finding_", "_why"), ("finding_", "_fix"), ("finding_", "_action"), ("", "_active")];
+        parts.iter().any(|(prefix, suffix)| {
+            key.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix)).is_some_and(|code| literals.contains(code))
+        })
+    };
+    for key in messages.keys() {
+        let in_page = page.contains(&format!("\"{key}\"")) || page.contains(&format!("__MSG_{key}__"));
+        assert!(in_page || literals.contains(key.as_str()) || made(key), "{key} is used nowhere");
+    }
+    let keys = Regex::new(r#"texts?(?:_with)?\(\s*"(\w+)""#).unwrap();
+    for found in keys.captures_iter(&sources) {
+        assert!(messages.contains_key(&found[1]), "{} has no text", &found[1]);
+    }
+}
+
+#[test]
+fn every_finding_has_its_texts() {
+    let messages = messages();
+    let diagnosis: String = files("src/diagnosis", &["rs"]).iter().map(|path| code(path)).collect();
+    let codes = Regex::new(r#"(?:plain|with)\(\s*"(\w+)"|row(?:_quoted)?\([^)]*"(\w+)",\s*Fix|=> "(\w+)""#).unwrap();
+    let mut seen = BTreeSet::new();
+    for found in codes.captures_iter(&diagnosis) {
+        let code = found.iter().skip(1).flatten().next().unwrap().as_str();
+        seen.insert(code.to_owned());
+        for part in ["what", "why", "fix", "action"] {
+            assert!(messages.contains_key(&format!("finding_{code}_{part}")), "finding_{code}_{part} is missing");
+        }
+    }
+    assert!(seen.len() > 25, "{seen:?}");
+}
+
+/// "`file`: `test`" in ARCHITECTURE.md's table of invariants.
+#[test]
+fn every_invariant_names_a_test_that_exists() {
+    let page = read(&root().join("ARCHITECTURE.md"));
+    let rows: Vec<&str> = page.lines().filter(|line| Regex::new(r"^\| I\d+ \|").unwrap().is_match(line)).collect();
+    assert!(rows.len() >= 12, "{} invariants", rows.len());
+    let held = Regex::new(r"`([\w./-]+\.(?:rs|mjs))`: `([^`]+)`").unwrap();
+    for row in rows {
+        let mut tests = 0;
+        for found in held.captures_iter(row) {
+            tests += 1;
+            let path = root().join(&found[1]);
+            assert!(path.exists(), "{} does not exist: {row}", &found[1]);
+            assert!(read(&path).contains(&found[2]), "{} has no test {}", &found[1], &found[2]);
+        }
+        assert!(tests > 0, "no test is named: {row}");
+    }
+}

@@ -1,0 +1,536 @@
+//! The engine under random schedules: clicks, consents, callbacks that repeat or lie, tabs that close, hosts that come and
+//! go, and a worker that is killed between any two effects. The world is a model of the two browsers as measured: session
+//! rules and `storage.session` survive the worker, its memory does not.
+
+// A model that can't go on is a broken test.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use tokenkeep::diagnosis::TransportError;
+use tokenkeep::flow::{Effect, Engine, Event, FlowId, NewFlow, Phase, Rule, Snapshot, StoredToken, TabId};
+use tokenkeep::oauth::http::HttpResponse;
+use tokenkeep::oauth::redirect_uri::RedirectUri;
+use tokenkeep::oauth::scope::Scopes;
+use tokenkeep::oauth::secret::{ClientSecret, State};
+use tokenkeep::profile::Profile;
+use tokenkeep::provider;
+use url::Url;
+
+const REDIRECT_URI: &str = "https://app.tokenkeep.test/callback";
+
+#[derive(Clone, Debug)]
+enum Action {
+    Authorize(u8),
+    Grant,
+    Revoke,
+    Refuse(u8),
+    /// The provider sends the browser to the redirect URI, in the flow's tab or in another one.
+    Callback(u8, Answer, bool),
+    /// The last callback once more: Back, Reload, a reopened tab.
+    Again(bool),
+    Answer(u8, Outcome),
+    CloseTab(u8),
+    Cancel(u8),
+    /// The worker dies after this many more effects.
+    Kill(u8),
+    Advance(u32),
+    Tick,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Code,
+    Error,
+    WrongState,
+    NoState,
+    NoCode,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Token,
+    Refused,
+    Timeout,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let answer = prop_oneof![
+        6 => Just(Answer::Code),
+        1 => Just(Answer::Error),
+        1 => Just(Answer::WrongState),
+        1 => Just(Answer::NoState),
+        1 => Just(Answer::NoCode),
+    ];
+    let outcome = prop_oneof![4 => Just(Outcome::Token), 1 => Just(Outcome::Refused), 1 => Just(Outcome::Timeout)];
+    prop_oneof![
+        6 => (0..3u8).prop_map(Action::Authorize),
+        2 => Just(Action::Grant),
+        1 => Just(Action::Revoke),
+        1 => (0..3u8).prop_map(Action::Refuse),
+        8 => (any::<u8>(), answer, prop::bool::weighted(0.2)).prop_map(|(flow, answer, elsewhere)| {
+            Action::Callback(flow, answer, elsewhere)
+        }),
+        3 => any::<bool>().prop_map(Action::Again),
+        6 => (any::<u8>(), outcome).prop_map(|(flow, outcome)| Action::Answer(flow, outcome)),
+        1 => any::<u8>().prop_map(Action::CloseTab),
+        1 => any::<u8>().prop_map(Action::Cancel),
+        4 => (0..8u8).prop_map(Action::Kill),
+        2 => (0..2_000_000u32).prop_map(Action::Advance),
+        1 => Just(Action::Tick),
+    ]
+}
+
+/// A flow that the person started, as the world sees it.
+struct Seen {
+    id: FlowId,
+    state: String,
+    tab: Option<TabId>,
+}
+
+struct World {
+    now_ms: u64,
+    granted: bool,
+    // What survives the worker.
+    session: Option<Engine>,
+    tokens: BTreeMap<String, StoredToken>,
+    rules: BTreeMap<u32, Rule>,
+    tabs: BTreeSet<TabId>,
+    alarm: Option<u64>,
+    // What does not.
+    worker: Option<Engine>,
+    exchanges: Vec<(FlowId, String)>,
+    kill_after: Option<u8>,
+    // The provider and the redirect host.
+    posts: BTreeMap<String, u32>,
+    redirect_host_requests: Vec<Url>,
+    // The person.
+    seen: Vec<Seen>,
+    /// The last callback and when its code dies.
+    last_callback: Option<(Url, u64)>,
+    acknowledged: Vec<(String, FlowId)>,
+    next: u32,
+    rules_work: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            now_ms: 1_700_000_000_000,
+            granted: true,
+            session: None,
+            tokens: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            tabs: BTreeSet::new(),
+            alarm: None,
+            worker: None,
+            exchanges: Vec::new(),
+            kill_after: None,
+            posts: BTreeMap::new(),
+            redirect_host_requests: Vec::new(),
+            seen: Vec::new(),
+            last_callback: None,
+            acknowledged: Vec::new(),
+            next: 0,
+            rules_work: true,
+        }
+    }
+
+    fn fresh(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
+    fn die(&mut self) {
+        self.worker = None;
+        self.exchanges.clear();
+        self.kill_after = None;
+    }
+
+    /// Whether the worker dies here.
+    fn dies(&mut self) -> bool {
+        match self.kill_after {
+            Some(0) => {
+                self.die();
+                true
+            }
+            Some(left) => {
+                self.kill_after = Some(left - 1);
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn granted_flows(&self, engine: &Engine) -> Vec<(FlowId, bool)> {
+        engine.flows.iter().map(|flow| (flow.id.clone(), self.granted)).collect()
+    }
+
+    /// A browser event: it wakes the worker if there is none.
+    fn deliver(&mut self, event: Event) {
+        let mut queue = Vec::new();
+        if self.worker.is_none() {
+            let engine = self.session.clone().unwrap_or_default();
+            let stored = engine
+                .flows
+                .iter()
+                .filter(|flow| self.tokens.get(flow.profile()).is_some_and(|token| token.flow == flow.id))
+                .map(|flow| flow.id.clone())
+                .collect();
+            let granted = self.granted_flows(&engine);
+            queue.push(Event::WorkerStarted { stored, granted, rules: self.rules.keys().copied().collect() });
+            self.worker = Some(engine);
+        }
+        queue.push(event);
+        while !queue.is_empty() {
+            let event = queue.remove(0);
+            let Some(engine) = &mut self.worker else { return };
+            let before: BTreeSet<FlowId> = engine.flows.iter().map(|flow| flow.id.clone()).collect();
+            let effects = engine.step(self.now_ms, event);
+            let mut results = Vec::new();
+            for effect in effects {
+                if self.dies() {
+                    return;
+                }
+                results.extend(self.apply(effect, &before));
+            }
+            queue.splice(0..0, results);
+        }
+    }
+
+    fn apply(&mut self, effect: Effect, before: &BTreeSet<FlowId>) -> Vec<Event> {
+        match effect {
+            Effect::Persist => {
+                let engine = self.worker.clone().unwrap();
+                for ended in &engine.ended {
+                    if ended.finding.is_none() && before.contains(&ended.flow) {
+                        self.acknowledged.push((ended.profile.clone(), ended.flow.clone()));
+                    }
+                }
+                self.session = Some(engine);
+            }
+            Effect::OpenTab(flow) => {
+                let tab = TabId(i32::try_from(self.fresh()).unwrap());
+                self.tabs.insert(tab);
+                if let Some(seen) = self.seen.iter_mut().find(|seen| seen.id == flow) {
+                    seen.tab = Some(tab);
+                }
+                return vec![Event::TabOpened { flow, tab }];
+            }
+            Effect::AddRules { rules, .. } => self.rules.extend(rules.into_iter().map(|rule| (rule.id, rule))),
+            Effect::RemoveRules(ids) => {
+                for id in ids {
+                    self.rules.remove(&id);
+                }
+            }
+            Effect::Navigate { flow, .. } => return vec![Event::Navigated(flow)],
+            Effect::CheckPermission { flow, .. } => {
+                return vec![Event::PermissionChecked { flow, granted: self.granted }];
+            }
+            Effect::Exchange { flow, request } => {
+                let body = request.body.expose();
+                let code = url::form_urlencoded::parse(body).find(|(name, _)| name == "code").unwrap().1.into_owned();
+                *self.posts.entry(code.clone()).or_default() += 1;
+                self.exchanges.push((flow, code));
+            }
+            Effect::StoreToken { profile, token } => {
+                let flow = token.flow.clone();
+                self.tokens.insert(profile, *token);
+                return vec![Event::TokenStored(flow)];
+            }
+            Effect::ShowResult { .. } => {}
+            Effect::CloseTab(tab) => {
+                if self.tabs.remove(&tab) {
+                    return vec![Event::TabRemoved(tab)];
+                }
+            }
+            Effect::SetAlarm(at_ms) => self.alarm = at_ms,
+        }
+        Vec::new()
+    }
+
+    /// A main-frame request to the redirect URI: a rule stops it, or the redirect host gets it.
+    fn navigate(&mut self, url: &Url, tab: TabId) {
+        let blocked = self.rules_work && self.granted && self.rules.values().any(|rule| blocks(rule, url, tab));
+        if blocked {
+            self.deliver(Event::RequestFailed { url: url.clone(), tab });
+        } else {
+            self.redirect_host_requests.push(url.clone());
+        }
+    }
+
+    fn act(&mut self, action: &Action) {
+        match action {
+            Action::Authorize(profile) => self.authorize(*profile),
+            Action::Grant | Action::Revoke => {
+                self.granted = matches!(action, Action::Grant);
+                let engine = self.worker.clone().or_else(|| self.session.clone()).unwrap_or_default();
+                let granted = self.granted_flows(&engine);
+                self.deliver(Event::PermissionsChanged { granted });
+            }
+            Action::Refuse(profile) => self.deliver(Event::PermissionRefused(profile.to_string())),
+            Action::Callback(which, answer, elsewhere) => self.callback(*which, *answer, *elsewhere),
+            Action::Again(same_tab) => {
+                let Some((url, dead_ms)) = self.last_callback.clone() else { return };
+                let tab = match self.tabs.first() {
+                    Some(tab) if *same_tab => *tab,
+                    _ => TabId(i32::try_from(self.fresh()).unwrap()),
+                };
+                // A dead code harms nobody; and where the person took the hosts away, the rules went with them.
+                if self.granted && self.now_ms < dead_ms {
+                    self.navigate(&url, tab);
+                }
+            }
+            Action::Answer(which, outcome) => {
+                if self.exchanges.is_empty() {
+                    return;
+                }
+                let (flow, _) = self.exchanges.remove(usize::from(*which) % self.exchanges.len());
+                self.deliver(Event::TokenAnswered { flow, answer: answer(*outcome) });
+            }
+            Action::CloseTab(which) => {
+                let tabs: Vec<TabId> = self.tabs.iter().copied().collect();
+                if !tabs.is_empty() {
+                    let tab = tabs[usize::from(*which) % tabs.len()];
+                    self.tabs.remove(&tab);
+                    self.deliver(Event::TabRemoved(tab));
+                }
+            }
+            Action::Cancel(which) => {
+                if !self.seen.is_empty() {
+                    let flow = self.seen[usize::from(*which) % self.seen.len()].id.clone();
+                    self.deliver(Event::Cancel(flow));
+                }
+            }
+            Action::Kill(effects) => self.kill_after = Some(*effects),
+            Action::Advance(milliseconds) => {
+                self.now_ms += u64::from(*milliseconds);
+                self.ring();
+            }
+            Action::Tick => self.deliver(Event::Tick),
+        }
+    }
+
+    /// The alarm, if it is due.
+    fn ring(&mut self) {
+        if self.alarm.is_some_and(|at_ms| at_ms <= self.now_ms) {
+            self.alarm = None;
+            self.deliver(Event::Tick);
+        }
+    }
+
+    fn authorize(&mut self, profile: u8) {
+        let number = self.fresh();
+        let state = format!("state-{number}");
+        let id = FlowId(format!("flow-{number}"));
+        self.seen.push(Seen { id: id.clone(), state: state.clone(), tab: None });
+        self.deliver(Event::Authorize(Box::new(NewFlow {
+            id,
+            snapshot: Snapshot {
+                provider: provider::by_id("linkedin").unwrap(),
+                profile: Profile {
+                    id: profile.to_string(),
+                    name: String::new(),
+                    provider: "linkedin".to_owned(),
+                    client_id: "77sandbox00000".to_owned(),
+                    redirect_uri: RedirectUri::parse(REDIRECT_URI).unwrap(),
+                    scopes: Scopes::parse("openid").unwrap(),
+                    created_ms: 0,
+                },
+                client_secret: Some(ClientSecret::new("secret")),
+            },
+            state: State::new(state),
+            code_verifier: None,
+            permitted: self.granted,
+        })));
+    }
+
+    fn callback(&mut self, which: u8, answer: Answer, elsewhere: bool) {
+        let at_provider: Vec<usize> = (0..self.seen.len())
+            .filter(|index| self.seen[*index].tab.is_some_and(|tab| self.tabs.contains(&tab)))
+            .collect();
+        if at_provider.is_empty() || !self.granted {
+            return;
+        }
+        let seen = &self.seen[at_provider[usize::from(which) % at_provider.len()]];
+        let (own_tab, state, id) = (seen.tab.unwrap(), seen.state.clone(), seen.id.clone());
+        // The provider answers only a tab that was sent there.
+        let engine = self.worker.as_ref().or(self.session.as_ref());
+        let sent = engine.and_then(|engine| engine.flow(&id)).is_some_and(|flow| {
+            matches!(flow.phase, Phase::AwaitingRedirect { navigated: true, .. })
+        });
+        if !sent {
+            return;
+        }
+        let code = format!("code-{}", self.fresh());
+        let query = match answer {
+            Answer::Code => format!("code={code}&state={state}"),
+            Answer::Error => format!("error=user_cancelled_authorize&state={state}"),
+            Answer::WrongState => format!("code={code}&state=other"),
+            Answer::NoState => format!("code={code}"),
+            Answer::NoCode => format!("state={state}"),
+        };
+        let url = Url::parse(&format!("{REDIRECT_URI}?{query}")).unwrap();
+        // Without our state, another tab's callback is the person's own business.
+        let elsewhere = elsewhere && !matches!(answer, Answer::WrongState | Answer::NoState);
+        let tab = if elsewhere { TabId(i32::try_from(self.fresh()).unwrap()) } else { own_tab };
+        let lifetime_ms = provider::by_id("linkedin").unwrap().code_lifetime_s * 1000;
+        // A code without our state is not one of ours: blocked in the flow's tab, and later unless a kill came between.
+        if !matches!(answer, Answer::WrongState | Answer::NoState) {
+            self.last_callback = Some((url.clone(), self.now_ms + lifetime_ms));
+        }
+        self.navigate(&url, tab);
+    }
+
+    /// Lets everything come to its end: no more kills, and time goes by.
+    fn settle(&mut self) {
+        self.kill_after = None;
+        self.deliver(Event::Tick);
+        while let Some((flow, _)) = self.exchanges.pop() {
+            self.deliver(Event::TokenAnswered { flow, answer: answer(Outcome::Timeout) });
+        }
+        for _ in 0..4 {
+            self.now_ms += 3_600_000;
+            self.ring();
+            self.deliver(Event::Tick);
+        }
+    }
+
+    fn check(&self) -> Result<(), TestCaseError> {
+        for (code, posts) in &self.posts {
+            prop_assert!(*posts <= 1, "{code} was posted {posts} times");
+        }
+        prop_assert!(self.redirect_host_requests.is_empty(), "the redirect host got {:?}", self.redirect_host_requests);
+        for (profile, flow) in &self.acknowledged {
+            prop_assert!(self.tokens.contains_key(profile), "the token of {flow:?} was called stored and is not");
+        }
+        Ok(())
+    }
+
+    fn check_settled(&self) -> Result<(), TestCaseError> {
+        let engine = self.worker.as_ref().unwrap();
+        prop_assert!(engine.flows.is_empty(), "flows without an end: {:?}", engine.flows);
+        prop_assert!(engine.guards.is_empty(), "guards without an end: {:?}", engine.guards);
+        prop_assert!(self.rules.is_empty(), "rules that nobody owns: {:?}", self.rules.keys());
+        prop_assert_eq!(self.alarm, None);
+        Ok(())
+    }
+}
+
+/// The model of a session rule; tests/properties.rs holds the regular expressions to [`RedirectUri::is_at`].
+fn blocks(rule: &Rule, url: &Url, tab: TabId) -> bool {
+    let Some(regex) = &rule.condition.regex_filter else { return false };
+    if rule.condition.resource_types != ["main_frame"] || !RedirectUri::parse(REDIRECT_URI).unwrap().is_at(url) {
+        return false;
+    }
+    match &rule.condition.tab_ids {
+        Some(tabs) => tabs.contains(&tab),
+        None => url.query().unwrap_or_default().split('&').any(|pair| {
+            regex.replace('\\', "").contains(&format!("{pair}([&#]|$)"))
+        }),
+    }
+}
+
+fn answer(outcome: Outcome) -> Result<HttpResponse, TransportError> {
+    let (status, body) = match outcome {
+        Outcome::Token => (200, r#"{"access_token":"AQX-simulated","expires_in":5183999}"#),
+        Outcome::Refused => (401, r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#),
+        Outcome::Timeout => return Err(TransportError::Timeout),
+    };
+    Ok(HttpResponse {
+        status,
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: body.as_bytes().to_vec(),
+        truncated: false,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// No code is posted twice, none reaches the redirect host, no acknowledged token is lost, and nothing is left behind.
+    #[test]
+    fn random_schedules_with_kills(actions in prop::collection::vec(action(), 1..40)) {
+        let mut world = World::new();
+        for action in &actions {
+            world.act(action);
+            world.check()?;
+        }
+        world.settle();
+        world.check()?;
+        world.check_settled()?;
+    }
+}
+
+/// The same world notices when the rules don't work.
+#[test]
+fn a_world_without_rules_is_caught() {
+    let mut world = World::new();
+    world.rules_work = false;
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Callback(0, Answer::Code, false));
+    assert!(world.check().is_err());
+}
+
+/// The plain way, so that the random ones don't pass by never getting anywhere.
+#[test]
+fn the_plain_way_ends_in_a_token() {
+    let mut world = World::new();
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Callback(0, Answer::Code, false));
+    world.act(&Action::Answer(0, Outcome::Token));
+    world.check().unwrap();
+    assert_eq!(world.tokens.len(), 1);
+    assert_eq!(world.acknowledged.len(), 1);
+    assert_eq!(world.posts.values().copied().collect::<Vec<_>>(), [1]);
+    world.act(&Action::Again(true));
+    world.act(&Action::Again(false));
+    world.check().unwrap();
+    world.settle();
+    world.check_settled().unwrap();
+}
+
+/// A code that came without our state is kept from the redirect host as well, in whatever tab it is opened again.
+#[test]
+fn a_stray_code_stays_blocked() {
+    for answer in [Answer::WrongState, Answer::NoState] {
+        let mut world = World::new();
+        world.act(&Action::Authorize(0));
+        world.act(&Action::Callback(0, answer, false));
+        let code = format!("code-{}", world.next);
+        let other_tab = TabId(1000);
+        world.navigate(&Url::parse(&format!("{REDIRECT_URI}?code={code}&state=other")).unwrap(), other_tab);
+        world.check().unwrap();
+        // The person's own login at that host, in another tab, is none of ours.
+        world.navigate(&Url::parse(&format!("{REDIRECT_URI}?code=own&state=own")).unwrap(), other_tab);
+        assert_eq!(world.redirect_host_requests.len(), 1);
+        world.settle();
+        world.check_settled().unwrap();
+    }
+}
+
+/// A kill at each place of the plain way: a token, or a finding that says why not.
+#[test]
+fn a_kill_at_every_effect_of_the_plain_way_has_a_defined_end() {
+    let mut ends = BTreeSet::new();
+    for place in 0..40 {
+        let mut world = World::new();
+        world.act(&Action::Kill(place));
+        world.act(&Action::Authorize(0));
+        world.act(&Action::Callback(0, Answer::Code, false));
+        world.act(&Action::Tick);
+        world.act(&Action::Answer(0, Outcome::Token));
+        world.settle();
+        world.check().unwrap();
+        world.check_settled().unwrap();
+        let engine = world.worker.as_ref().unwrap();
+        ends.insert(match engine.ended_of("0") {
+            Some(ended) => ended.finding.as_ref().map_or("token".to_owned(), |finding| finding.code.clone()),
+            // The click itself was lost before anything was written down or done.
+            None => "nothing".to_owned(),
+        });
+    }
+    let expected = ["interrupted", "nothing", "outcome_unknown", "timed_out", "token"];
+    assert_eq!(ends.into_iter().collect::<Vec<_>>(), expected);
+}
