@@ -175,7 +175,6 @@ impl Turn<'_> {
             rule,
             phase: Phase::AwaitingPermission,
             steps: Vec::new(),
-            other_tab: false,
             started_ms: self.now_ms,
             deadline_ms: self.now_ms + REDIRECT_DEADLINE_MS,
         };
@@ -295,7 +294,6 @@ impl Turn<'_> {
                     name: StepName::Capture,
                     at_ms: self.now_ms,
                 });
-                flow.other_tab = flow_tab != tab;
                 flow.deadline_ms = self.now_ms + flow.snapshot.code_lifetime_ms();
                 flow.phase = Phase::Captured {
                     tab: flow_tab,
@@ -604,7 +602,6 @@ impl Turn<'_> {
             self.push(Effect::CloseTab(tab));
         }
         self.push(Effect::RemoveRules(dead));
-        let other_tab = flow.other_tab;
         let Snapshot { provider, profile, .. } = flow.snapshot;
         let finding = failure.map(|failure| diagnose(&failure, provider, &profile.host_names()));
         self.engine.ended.retain(|ended| ended.profile != profile.id);
@@ -614,7 +611,6 @@ impl Turn<'_> {
             finding,
             steps: flow.steps,
             at_ms: self.now_ms,
-            other_tab,
         });
     }
 }

@@ -114,8 +114,6 @@ pub struct Flow {
     pub phase: Phase,
     /// What is done.
     pub steps: Vec<Step>,
-    /// The callback came in another tab than the flow's.
-    pub other_tab: bool,
     /// When it started, in milliseconds of the Unix epoch.
     pub started_ms: u64,
     /// When it is given up, in milliseconds of the Unix epoch.
@@ -135,8 +133,6 @@ pub struct Ended {
     pub steps: Vec<Step>,
     /// When, in milliseconds of the Unix epoch.
     pub at_ms: u64,
-    /// The callback came in another tab than the flow's.
-    pub other_tab: bool,
 }
 
 /// Keeps blocking one flow's callback after the flow ended, so that Back, Reload or a reopened tab can't bring its code

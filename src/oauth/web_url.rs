@@ -121,8 +121,8 @@ fn split_scheme(text: &str) -> Result<(&str, &str), UrlError> {
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
-        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
+        Some(Host::Ipv4(address)) => address == core::net::Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == core::net::Ipv6Addr::LOCALHOST,
         None => false,
     }
 }
