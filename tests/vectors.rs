@@ -4,7 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{collections::HashSet, fs, path::Path};
+use std::collections::HashSet;
+#[cfg(not(target_arch = "wasm32"))]
+use std::{fs, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, de::DeserializeOwned};
@@ -15,6 +17,9 @@ use tokenkeep::oauth::{
     TokenRequest, client_auth, form, parse_authorization_response, parse_token_response, state_of, unverified_claims,
 };
 use url::Url;
+// In a browser the same vectors run in the WebAssembly (tests/browser_page.rs, tests/browser_worker.rs).
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 struct File {
     whole: Value,
@@ -27,12 +32,32 @@ struct Vector {
     expect: Value,
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+fn source(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    fs::read_to_string(folder.join(name).with_extension("json")).unwrap()
+}
+
+#[cfg(target_arch = "wasm32")]
+fn source(name: &str) -> &'static str {
+    match name {
+        "authorization_requests" => include_str!("vectors/authorization_requests.json"),
+        "basic" => include_str!("vectors/basic.json"),
+        "callbacks" => include_str!("vectors/callbacks.json"),
+        "endpoint_urls" => include_str!("vectors/endpoint_urls.json"),
+        "entropy" => include_str!("vectors/entropy.json"),
+        "form" => include_str!("vectors/form.json"),
+        "id_tokens" => include_str!("vectors/id_tokens.json"),
+        "pkce" => include_str!("vectors/pkce.json"),
+        "redirect_uris" => include_str!("vectors/redirect_uris.json"),
+        "token_requests" => include_str!("vectors/token_requests.json"),
+        "token_responses" => include_str!("vectors/token_responses.json"),
+        _ => panic!("{name} is not built in"),
+    }
+}
+
 fn read(name: &str, at_least: usize) -> File {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/vectors")
-        .join(name)
-        .with_extension("json");
-    let whole: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let whole: Value = serde_json::from_str(source(name).as_ref()).unwrap();
     assert!(
         whole["about"].as_str().is_some_and(|about| !about.is_empty()),
         "{name} says what it is about"
@@ -318,6 +343,7 @@ fn id_tokens() {
 }
 
 /// Every file of the folder is run by a test above.
+#[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn no_file_is_forgotten() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
