@@ -102,6 +102,8 @@ struct Program {
     what: &'static str,
     variable: &'static str,
     names: &'static [&'static str],
+    /// The oldest version that runs the extension, as in its manifest.
+    oldest: Option<u32>,
     debian_package: &'static str,
     elsewhere: &'static str,
 }
@@ -110,6 +112,7 @@ const CHROMIUM: Program = Program {
     what: "Chromium",
     variable: "TOKENKEEP_CHROMIUM",
     names: &["chromium", "google-chrome", "chromium-browser", "google-chrome-stable"],
+    oldest: Some(121),
     debian_package: "chromium",
     elsewhere: "install Chromium 121 or newer with the system's package manager",
 };
@@ -118,6 +121,7 @@ const CHROMEDRIVER: Program = Program {
     what: "chromedriver",
     variable: "TOKENKEEP_CHROMEDRIVER",
     names: &["chromedriver"],
+    oldest: None,
     debian_package: "chromium-driver",
     elsewhere: "install the chromedriver of the same version as Chromium",
 };
@@ -126,6 +130,7 @@ const FIREFOX: Program = Program {
     what: "Firefox",
     variable: "TOKENKEEP_FIREFOX",
     names: &["firefox-esr", "firefox"],
+    oldest: Some(142),
     debian_package: "firefox-esr",
     elsewhere: "install Firefox 142 or newer with the system's package manager",
 };
@@ -144,6 +149,24 @@ impl Program {
             return Ok(Some(path));
         }
         Ok(self.names.iter().find_map(|name| process::which(name)))
+    }
+
+    /// The program, if it is there; an error if it is too old.
+    fn find_usable(&self) -> Result<Option<PathBuf>> {
+        let Some(path) = self.find()? else { return Ok(None) };
+        if let Some(oldest) = self.oldest {
+            let says = process::output(Command::new(&path).arg("--version"))?;
+            let major = first_number(&says).with_context(|| format!("{} does not say its version", path.display()))?;
+            ensure!(
+                major >= oldest,
+                "{} is {}: {} or set ${} to the path of a newer one",
+                path.display(),
+                says.trim(),
+                self.elsewhere,
+                self.variable
+            );
+        }
+        Ok(Some(path))
     }
 }
 
@@ -167,7 +190,7 @@ pub(crate) fn ensure(workspace: &Workspace, needs: &Needs) -> Result<Tools> {
         programs.push(&FIREFOX);
     }
     install_programs(&programs)?;
-    let found = |wanted: bool, program: &Program| if wanted { program.find() } else { Ok(None) };
+    let found = |wanted: bool, program: &Program| if wanted { program.find_usable() } else { Ok(None) };
     Ok(Tools {
         node,
         chromium: found(needs.browsers.contains(&Browser::Chromium), &CHROMIUM)?,
@@ -239,6 +262,14 @@ fn node() -> Result<PathBuf> {
 /// `v20.20.2` is 20.
 fn node_major(version: &str) -> Option<u32> {
     version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// `Mozilla Firefox 153.7.0esr` is 153.
+fn first_number(text: &str) -> Option<u32> {
+    text.split(|character: char| !character.is_ascii_digit())
+        .find(|part| !part.is_empty())?
+        .parse()
+        .ok()
 }
 
 fn npm_packages(workspace: &Workspace, node: &Path) -> Result<()> {
@@ -394,13 +425,23 @@ fn is_debian(os_release: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{hex, is_debian, node_major};
+    use super::{first_number, hex, is_debian, node_major};
 
     #[test]
     fn node_versions() {
         assert_eq!(node_major("v20.20.2"), Some(20));
         assert_eq!(node_major("v8.0.0"), Some(8));
         assert_eq!(node_major("iojs"), None);
+    }
+
+    #[test]
+    fn browser_versions() {
+        assert_eq!(first_number("Mozilla Firefox 153.7.0esr\n"), Some(153));
+        assert_eq!(
+            first_number("Chromium 156.0.8078.79 built on Debian GNU/Linux 12 (bookworm)"),
+            Some(156)
+        );
+        assert_eq!(first_number("no version"), None);
     }
 
     #[test]
