@@ -20,12 +20,21 @@ async function run(event, args) {
   }
 }
 
-function listen(path, ...filter) {
+function listen(path) {
   const [area, event] = path.split(".");
-  api[area][event].addListener((...args) => void run(path, args), ...filter);
+  api[area][event].addListener((...args) => void run(path, args));
 }
 
-listen("webRequest.onErrorOccurred", { urls: ["<all_urls>"], types: ["main_frame"] });
+const onErrorOccurred = (details) => void run("webRequest.onErrorOccurred", [details]);
+
+function watchRequests() {
+  api.webRequest.onErrorOccurred.removeListener(onErrorOccurred);
+  api.webRequest.onErrorOccurred.addListener(onErrorOccurred, { urls: ["<all_urls>"], types: ["main_frame"] });
+}
+
+watchRequests();
+// Chromium drops a webRequest listener that is registered while no host is granted: once one is, it must come again.
+api.permissions.onAdded.addListener(watchRequests);
 listen("tabs.onRemoved");
 listen("permissions.onAdded");
 listen("permissions.onRemoved");

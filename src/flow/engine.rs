@@ -13,7 +13,7 @@ use crate::profile::TokenRecord;
 use super::effect::Effect;
 use super::event::{Event, NewFlow};
 use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId};
-use super::{FLOWS_AT_MOST, GUARDS_AT_MOST, REDIRECT_DEADLINE_MS};
+use super::{FLOWS_AT_MOST, GUARDS_AT_MOST, REDIRECT_DEADLINE_MS, WAKE_MS};
 
 /// The newest form of [`Engine`] that this code writes.
 const VERSION: u32 = 1;
@@ -63,7 +63,7 @@ impl Engine {
     /// When something has to be given up or cleared, in milliseconds of the Unix epoch.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        let flows = self.flows.iter().map(|flow| flow.deadline_ms);
+        let flows = self.flows.iter().flat_map(|flow| flow.wake_ms.into_iter().chain([flow.deadline_ms]));
         flows.chain(self.guards.iter().map(|guard| guard.until_ms)).min()
     }
 
@@ -142,8 +142,9 @@ impl Turn<'_> {
         }
         let mut effects = self.first;
         effects.push(Effect::Persist);
-        effects.extend(self.effects);
+        // Before the rest: a worker that dies in the middle of it is woken again.
         effects.push(Effect::SetAlarm(self.engine.next_deadline_ms()));
+        effects.extend(self.effects);
         effects
     }
 
@@ -176,6 +177,7 @@ impl Turn<'_> {
             phase: Phase::AwaitingPermission,
             steps: Vec::new(),
             started_ms: self.now_ms,
+            wake_ms: None,
             deadline_ms: self.now_ms + REDIRECT_DEADLINE_MS,
         };
         self.changed = true;
@@ -192,6 +194,7 @@ impl Turn<'_> {
     fn open(&mut self, id: &FlowId) {
         if let Some(flow) = self.engine.flow_mut(id) {
             flow.phase = Phase::Opening;
+            flow.wake_ms = Some(self.now_ms + WAKE_MS);
             flow.steps.push(Step {
                 name: StepName::Permission,
                 at_ms: self.now_ms,
@@ -263,6 +266,7 @@ impl Turn<'_> {
             } = &mut flow.phase
             {
                 *navigated = true;
+                flow.wake_ms = None;
                 flow.steps.push(Step {
                     name: StepName::Open,
                     at_ms: self.now_ms,
@@ -295,6 +299,7 @@ impl Turn<'_> {
                     at_ms: self.now_ms,
                 });
                 flow.deadline_ms = self.now_ms + flow.snapshot.code_lifetime_ms();
+                flow.wake_ms = Some(self.now_ms + WAKE_MS);
                 flow.phase = Phase::Captured {
                     tab: flow_tab,
                     callback_tab: tab,
@@ -383,6 +388,7 @@ impl Turn<'_> {
         if !granted {
             // Without the host permission the POST would be sent and its answer unreadable: the code would be burnt.
             let first = !std::mem::replace(waiting_for_permission, true);
+            flow.wake_ms = None;
             if first {
                 self.show_result(id, tab, callback_tab);
             }
@@ -392,6 +398,7 @@ impl Turn<'_> {
         let Phase::Captured { code, .. } = std::mem::replace(&mut flow.phase, Phase::Exchanging) else {
             return;
         };
+        flow.wake_ms = Some(self.now_ms + WAKE_MS);
         let request = flow.token_request(&code);
         self.push(Effect::Exchange {
             flow: id.clone(),
@@ -547,6 +554,12 @@ impl Turn<'_> {
             .collect();
         for id in overdue {
             self.fail(&id, Failure::TimedOut);
+        }
+        for flow in &mut self.engine.flows {
+            if flow.wake_ms.is_some_and(|wake_ms| wake_ms <= now_ms) {
+                flow.wake_ms = None;
+                self.changed = true;
+            }
         }
         let mut dead: Vec<u32> = Vec::new();
         self.engine.guards.retain(|guard| {

@@ -21,6 +21,10 @@ pub use rules::{Rule, RuleAction, RuleCondition};
 /// How long a person may take between the click and the redirect: 15 minutes, then the flow is given up.
 pub const REDIRECT_DEADLINE_MS: u64 = 15 * 60 * 1000;
 
+/// After this long without an end to something that needs no person, an alarm wakes the worker: it may have died over it.
+/// The shortest that a packed extension may ask for.
+pub const WAKE_MS: u64 = 30_000;
+
 /// Flows that may be under way at once. Each holds two regular-expression rules, of which the browsers allow 1,000.
 pub const FLOWS_AT_MOST: usize = 100;
 

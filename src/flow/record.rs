@@ -116,6 +116,9 @@ pub struct Flow {
     pub steps: Vec<Step>,
     /// When it started, in milliseconds of the Unix epoch.
     pub started_ms: u64,
+    /// When to look whether the worker died over it, in milliseconds of the Unix epoch; none while it waits for the
+    /// person.
+    pub wake_ms: Option<u64>,
     /// When it is given up, in milliseconds of the Unix epoch.
     pub deadline_ms: u64,
 }
