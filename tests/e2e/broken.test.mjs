@@ -9,7 +9,7 @@ import { Sandbox } from './lib/sandbox.mjs';
 import { Tokenkeep } from './lib/tokenkeep.mjs';
 
 const WAYS = {
-  chromium: { jitless: { args: ['--js-flags=--jitless'] }, 'without WebAssembly': { args: ['--js-flags=--noexpose-wasm'] } },
+  chromium: { 'JavaScript without its compiler': { args: ['--js-flags=--jitless'] } },
   firefox: { 'without WebAssembly': { preferences: { 'javascript.options.wasm': false } } },
 };
 

@@ -32,7 +32,7 @@ describe('the worker is stopped', () => {
     const flow = await tokenkeep.authorize(id);
     await flow.signIn();
     await browser.killWorker();
-    assert.equal(await browser.workerRuns(), false);
+    await until('the worker is stopped', async () => !(await browser.workerRuns()));
     await flow.complete();
     assert.equal((await sandbox.counters()).redirect_host_requests, 0);
   });
@@ -64,7 +64,10 @@ describe('the worker is stopped', () => {
     await flow.signIn();
     await browser.killWorker();
     await flow.complete();
-    await browser.killWorker();
+    await until('nothing wakes the worker any more', async () => {
+      await browser.killWorker();
+      return !(await browser.workerRuns());
+    });
     const popup = await Tokenkeep.open(browser);
     await popup.inState(id, 'token');
     assert.equal(await browser.workerRuns(), false, 'a popup opens without waking the worker');
@@ -73,13 +76,16 @@ describe('the worker is stopped', () => {
 
 describe('the browser dies', () => {
   test('profiles and token are there again; rules, alarms and flows are not', async () => {
-    const { browser } = on;
+    const { browser, sandbox } = on;
     let { tokenkeep } = on;
     const done = await tokenkeep.addSandboxProfile('live_https');
     await (await tokenkeep.authorize(done)).complete();
     const token = await tokenkeep.storedToken(done);
     const open = await tokenkeep.addSandboxProfile('live_loopback');
-    await (await tokenkeep.authorize(open)).signIn();
+    await sandbox.session(null);
+    const flow = await tokenkeep.authorize(open);
+    const page = await flow.tab();
+    await until('LinkedIn asks to sign in', () => flow.asked(page));
     assert.ok((await tokenkeep.sessionRules()).length > 0);
 
     await browser.kill();
@@ -95,7 +101,9 @@ describe('the browser dies', () => {
       return left.length === 0;
     });
     await tokenkeep.grantHosts();
-    await (await tokenkeep.authorize(open)).complete();
+    const again = await tokenkeep.authorize(open);
+    await again.sendSignIn();
+    assert.equal(await again.outcome(), 'Token');
   });
 });
 

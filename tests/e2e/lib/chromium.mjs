@@ -85,6 +85,8 @@ export class Chromium {
     // chrome.developerPrivate stands behind the switches of chrome://extensions.
     [this.admin] = await this.browser.pages();
     await this.admin.goto('chrome://extensions', { waitUntil: 'domcontentloaded' });
+    this.workers = await this.admin.createCDPSession();
+    await this.workers.send('ServiceWorker.enable');
     await this.setPrompts(this.options.prompts ?? 'allow');
   }
 
@@ -158,20 +160,12 @@ export class Chromium {
     return this.#worker() !== undefined;
   }
 
-  /** Stops the service worker as the browser would, but now. */
+  /**
+   * Stops the service worker as the browser would, but now. Closing its target is no use: when an event wakes the worker
+   * at once, the target is never destroyed.
+   */
   async killWorker() {
-    const target = this.#worker();
-    if (!target) return;
-    const gone = new Promise((resolve) => {
-      const listener = (destroyed) => {
-        if (destroyed !== target) return;
-        this.browser.off('targetdestroyed', listener);
-        resolve();
-      };
-      this.browser.on('targetdestroyed', listener);
-    });
-    await this.cdp.send('Target.closeTarget', { targetId: target._targetId });
-    await gone;
+    await this.workers.send('ServiceWorker.stopAllWorkers');
   }
 
   async setColorScheme(page, scheme) {

@@ -226,13 +226,10 @@ export class Tokenkeep {
     const before = await this.engine();
     const known = new Set([...Object.keys(before.flows), before.ended[id]?.flow]);
     const tabs = new Set((await this.browser.pages()).map(({ page }) => page));
-    const state = await this.state(id);
-    if (state === 'token' || (await this.visible(`${this.card(id)} .profile-authorize`))) {
-      await this.expand(id);
-      await this.click(`${this.card(id)} .profile-authorize`);
-    } else {
-      await this.click(`${this.card(id)} .profile-main`);
-    }
+    // With a token the main action copies it.
+    const state = await this.inState(id, 'ready', 'token', 'expired', 'failed', 'waiting_permission');
+    if (state === 'token') await this.expand(id);
+    await this.click(`${this.card(id)} ${state === 'token' ? '.profile-authorize' : '.profile-main'}`);
     return this.startedFlow(id, known, tabs);
   }
 
@@ -297,24 +294,29 @@ export class Flow {
     return this.page;
   }
 
+  /** What LinkedIn's page asks for: `#sign-in`, `#allow`, or nothing yet. */
+  asked(page) {
+    return page.evaluate(
+      () => document.readyState === 'complete' && ['#sign-in', '#allow'].find((css) => document.querySelector(css)),
+    );
+  }
+
+  /** Waits for the page that asks to sign in, and sends it. */
+  async sendSignIn() {
+    const page = await this.tab();
+    const { member } = this.tokenkeep.sandbox.ready;
+    await until('LinkedIn asks to sign in', async () => (await this.asked(page)) === '#sign-in');
+    await page.bringToFront();
+    await fill(page, '#username', member.username);
+    await fill(page, '#password', member.password);
+    await clickAway(page, '#sign-in');
+  }
+
   /** Signs in if asked and stops at the consent page. */
   async signIn() {
     const page = await this.tab();
-    const { member } = this.tokenkeep.sandbox.ready;
-    const asked = await until('LinkedIn asks something', () =>
-      page.evaluate(() =>
-        document.readyState === 'complete' && ['#sign-in', '#allow'].find((css) => document.querySelector(css)),
-      ),
-    );
-    if (asked === '#sign-in') {
-      await page.bringToFront();
-      await fill(page, '#username', member.username);
-      await fill(page, '#password', member.password);
-      await clickAway(page, '#sign-in');
-    }
-    await until('LinkedIn asks for consent', () =>
-      page.evaluate(() => document.readyState === 'complete' && document.querySelector('#allow') !== null),
-    );
+    if ((await until('LinkedIn asks something', () => this.asked(page))) === '#sign-in') await this.sendSignIn();
+    await until('LinkedIn asks for consent', async () => (await this.asked(page)) === '#allow');
     return page;
   }
 
