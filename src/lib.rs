@@ -2,9 +2,10 @@
 //!
 //! | room | what it holds | may use |
 //! |---|---|---|
-//! | [`oauth`] | the protocol: each step a request builder and a response parser | nobody |
-//! | [`provider`] | what differs between providers, as data | `oauth` |
-//! | [`profile`] | a client registration and the token record that belongs to it | `oauth`, `provider` |
+//! | [`plain`] | records as plain data, for storage, messages and JSON | nobody |
+//! | [`oauth`] | the protocol: each step a request builder and a response parser | `plain` |
+//! | [`provider`] | what differs between providers, as data | the above |
+//! | [`profile`] | a client registration and the token record that belongs to it | the above |
 //! | [`vault`] | what stands in storage: keys, schema version | `profile`, `flow`'s ids |
 //! | [`flow`] | the engine: `step(Engine, now, Event) -> Vec<Effect>` | the above |
 //! | [`diagnosis`] | evidence to findings | the above |
@@ -18,6 +19,7 @@ pub mod diagnosis;
 pub mod flow;
 pub mod handoff;
 pub mod oauth;
+pub mod plain;
 pub mod profile;
 pub mod provider;
 pub mod vault;

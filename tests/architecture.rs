@@ -10,16 +10,17 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Each room and the rooms that it may name (DESIGN section 3).
-const ROOMS: [(&str, &[&str]); 9] = [
-    ("oauth", &[]),
-    ("provider", &["oauth"]),
-    ("profile", &["oauth", "provider"]),
-    ("diagnosis", &["oauth", "provider"]),
-    ("flow", &["oauth", "provider", "profile", "diagnosis"]),
-    ("handoff", &["oauth", "provider", "profile"]),
-    ("vault", &["oauth", "provider", "profile", "flow"]),
-    ("view", &["oauth", "provider", "profile", "diagnosis", "flow", "vault"]),
-    ("browser", &["oauth", "provider", "profile", "diagnosis", "flow", "handoff", "vault", "view"]),
+const ROOMS: [(&str, &[&str]); 10] = [
+    ("plain", &[]),
+    ("oauth", &["plain"]),
+    ("provider", &["plain", "oauth"]),
+    ("profile", &["plain", "oauth", "provider"]),
+    ("diagnosis", &["plain", "oauth", "provider"]),
+    ("flow", &["plain", "oauth", "provider", "profile", "diagnosis"]),
+    ("handoff", &["plain", "oauth", "provider", "profile"]),
+    ("vault", &["plain", "oauth", "provider", "profile", "flow"]),
+    ("view", &["plain", "oauth", "provider", "profile", "diagnosis", "flow", "vault"]),
+    ("browser", &["plain", "oauth", "provider", "profile", "diagnosis", "flow", "handoff", "vault", "view"]),
 ];
 
 fn root() -> PathBuf {

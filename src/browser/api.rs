@@ -138,8 +138,12 @@ pub(super) fn property(object: &JsValue, name: &str) -> JsValue {
 }
 
 /// A list of strings.
-pub(super) fn strings<S: AsRef<str>>(values: &[S]) -> Array {
-    values.iter().map(|value| JsValue::from_str(value.as_ref())).collect()
+pub(super) fn strings<S: AsRef<str>>(values: impl Iterator<Item = S>) -> Array {
+    let array = Array::new();
+    for value in values {
+        array.push(&JsValue::from_str(value.as_ref()));
+    }
+    array
 }
 
 /// The browser's own words for what went wrong.
@@ -153,6 +157,6 @@ pub(super) fn words(error: &JsValue) -> String {
 
 /// Whether all these hosts are granted.
 pub(super) async fn granted(hosts: &[String]) -> Result<bool, JsValue> {
-    let permissions = object([("origins", strings(hosts).into())]);
+    let permissions = object([("origins", strings(hosts.iter()).into())]);
     Ok(answer(api().permissions().contains(&permissions)).await?.is_truthy())
 }

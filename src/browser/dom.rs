@@ -17,14 +17,19 @@ fn missing(what: &str) -> JsValue {
 
 /// The element with this id.
 pub(super) fn by_id<T: JsCast>(id: &str) -> Result<T, JsValue> {
-    let element = document()?.get_element_by_id(id).ok_or_else(|| missing(id))?;
-    element.dyn_into().map_err(|_| missing(id))
+    cast(document()?.get_element_by_id(id), id)
+}
+
+fn cast<T: JsCast>(element: Option<Element>, what: &str) -> Result<T, JsValue> {
+    match element.map(JsCast::dyn_into) {
+        Some(Ok(element)) => Ok(element),
+        _ => Err(missing(what)),
+    }
 }
 
 /// The first element below `root` that a selector names.
 pub(super) fn find<T: JsCast>(root: &Element, selector: &str) -> Result<T, JsValue> {
-    let element = root.query_selector(selector)?.ok_or_else(|| missing(selector))?;
-    element.dyn_into().map_err(|_| missing(selector))
+    cast(root.query_selector(selector)?, selector)
 }
 
 /// Calls `each` for every element below `root` that a selector names.

@@ -1,8 +1,9 @@
 //! `storage.local` and `storage.session`.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
+
+use crate::plain::{Plain, Record};
 
 use super::api::{self, StorageArea, answer, api, property};
 
@@ -11,37 +12,50 @@ pub(super) struct Records(JsValue);
 
 impl Records {
     /// One record; none when the key is absent.
-    pub(super) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, JsValue> {
+    pub(super) fn get<T: Record>(&self, key: &str) -> Result<Option<T>, JsValue> {
+        match self.plain(key)? {
+            None => Ok(None),
+            Some(plain) => T::from_plain(&plain).map(Some).map_err(|unfit| damaged(key, unfit.0)),
+        }
+    }
+
+    fn plain(&self, key: &str) -> Result<Option<Plain>, JsValue> {
         let value = property(&self.0, key);
         if value.is_undefined() {
             return Ok(None);
         }
-        from_js(value).map(Some).map_err(|error| {
-            // The key tells which record is damaged; the value stays out of the message.
-            js_sys::Error::new(&["the stored record ", key, " can't be read: ", &api::words(&error)].concat()).into()
-        })
+        from_js(&value)
+            .map(Some)
+            .map_err(|error| damaged(key, &api::words(&error)))
     }
 }
 
-/// From a JavaScript value.
-pub(super) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
-    serde_wasm_bindgen::from_value(value).map_err(JsValue::from)
+/// The key tells which record is damaged, and `what` which member; the value stays out of the message.
+fn damaged(key: &str, what: &str) -> JsValue {
+    js_sys::Error::new(&["the stored record ", key, " can't be read: ", what].concat()).into()
+}
+
+/// From a JavaScript value, by way of JSON: it holds nothing that JSON has no form for, and JSON is read here anyway.
+/// The other reader, of serde-wasm-bindgen, would take 10 KB.
+pub(super) fn from_js(value: &JsValue) -> Result<Plain, JsValue> {
+    let json = String::from(js_sys::JSON::stringify(value)?);
+    serde_json::from_slice(json.as_bytes()).map_err(|_| js_sys::Error::new("no plain data").into())
 }
 
 /// To a plain JavaScript value.
-pub(super) fn to_js<T: Serialize + ?Sized>(value: &T) -> Result<JsValue, JsValue> {
-    value
+pub(super) fn to_js(plain: &Plain) -> Result<JsValue, JsValue> {
+    plain
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
         .map_err(JsValue::from)
 }
 
 /// Reads these keys of an area.
-pub(super) async fn read<S: AsRef<str>>(area: &StorageArea, keys: &[S]) -> Result<Records, JsValue> {
-    Ok(Records(answer(area.get(&api::strings(keys))).await?))
+pub(super) async fn read(area: &StorageArea, keys: &[&str]) -> Result<Records, JsValue> {
+    Ok(Records(answer(area.get(&api::strings(keys.iter()))).await?))
 }
 
 /// Writes one record and waits until the browser has taken it.
-pub(super) async fn write<T: Serialize + ?Sized>(area: &StorageArea, key: &str, record: &T) -> Result<(), JsValue> {
+pub(super) async fn write(area: &StorageArea, key: &str, record: &Plain) -> Result<(), JsValue> {
     write_all(area, &[(key, to_js(record)?)]).await
 }
 

@@ -9,12 +9,12 @@ use super::api::{self, api, object};
 
 /// A message of `_locales`.
 pub(super) fn text(key: &str) -> String {
-    text_with::<&str>(key, &[])
+    text_with(key, &[])
 }
 
 /// A message of `_locales` with its placeholders filled.
-pub(super) fn text_with<S: AsRef<str>>(key: &str, substitutions: &[S]) -> String {
-    api().i18n().get_message(key, &api::strings(substitutions))
+pub(super) fn text_with(key: &str, substitutions: &[&str]) -> String {
+    api().i18n().get_message(key, &api::strings(substitutions.iter()))
 }
 
 fn locales() -> Array {

@@ -17,6 +17,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use crate::diagnosis::Needed;
 use crate::flow::{Effect, Engine, Event, FlowId, NewFlow, Phase, Rule, Snapshot, StoredToken, TabId};
 use crate::oauth::secret::{CodeVerifier, State};
+use crate::plain::{Plain, Record as _};
 use crate::profile::{Profile, ProfileDraft, validate, validate_keeping_secret};
 use crate::provider;
 use crate::vault::{self, Index, SecretRecord, keeps_secret};
@@ -103,14 +104,19 @@ fn is_our_page(sender: &JsValue) -> bool {
 
 async fn message(message: JsValue, sender: &JsValue) -> Result<JsValue, JsValue> {
     let reply = if is_our_page(sender) {
-        match from_js::<Command>(message) {
-            Ok(command) => command_reply(command).await,
+        match from_js(&message).map(|plain| Command::from_plain(&plain)) {
+            Ok(Ok(command)) => command_reply(command).await,
+            Ok(Err(unfit)) => Err(JsValue::from_str(&unfit.to_string())),
             Err(error) => Err(error),
         }
     } else {
         Err(JsValue::from_str("refused: not a page of this extension"))
     };
-    to_js(&reply.unwrap_or_else(|error| Reply::Failed { message: words(&error) }))
+    to_js(
+        &reply
+            .unwrap_or_else(|error| Reply::Failed { message: words(&error) })
+            .to_plain(),
+    )
 }
 
 async fn command_reply(command: Command) -> Result<Reply, JsValue> {
@@ -177,13 +183,13 @@ async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Reply, JsValue>
     let mut index: Index = records.get(vault::INDEX_KEY)?.unwrap_or_default();
     index.put(&id, &profile.name);
     let mut written = vec![
-        (vault::SCHEMA_KEY, to_js(&vault::SCHEMA)?),
-        (vault::INDEX_KEY, to_js(&index)?),
-        (profile_key.as_str(), to_js(&profile)?),
+        (vault::SCHEMA_KEY, to_js(&vault::SCHEMA.to_plain())?),
+        (vault::INDEX_KEY, to_js(&index.to_plain())?),
+        (profile_key.as_str(), to_js(&profile.to_plain())?),
     ];
     if let Some(client_secret) = client_secret {
         let record = SecretRecord::new(client_secret, &token_endpoint);
-        written.push((secret_key.as_str(), to_js(&record)?));
+        written.push((secret_key.as_str(), to_js(&record.to_plain())?));
     }
     write_all(&local(), &written).await?;
     Ok(Reply::Saved { profile: id })
@@ -360,7 +366,7 @@ async fn run(effects: Vec<Effect>) -> Vec<Event> {
 async fn run_one(effect: Effect) -> Result<Option<Event>, JsValue> {
     match effect {
         Effect::Persist => {
-            let engine = with(|worker| to_js(&worker.engine))?;
+            let engine = with(|worker| to_js(&worker.engine.to_plain()))?;
             write_all(&session(), &[(vault::ENGINE_KEY, engine)]).await?;
         }
         Effect::OpenTab(flow) => {
@@ -387,7 +393,7 @@ async fn run_one(effect: Effect) -> Result<Option<Event>, JsValue> {
         }),
         Effect::StoreToken { profile, token } => {
             let flow = token.flow.clone();
-            write(&local(), &vault::token_key(&profile), &*token).await?;
+            write(&local(), &vault::token_key(&profile), &token.to_plain()).await?;
             return Ok(Some(Event::TokenStored(flow)));
         }
         Effect::ShowResult { flow, beside } => show_result(&flow, beside).await?,
@@ -419,16 +425,16 @@ async fn add_rules(rules: Vec<Rule>) -> Result<(), JsValue> {
     let own_host = Url::parse(&api().runtime().get_url(""))
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned));
-    let rules: Vec<Rule> = rules
+    let rules = rules
         .into_iter()
         .map(|mut rule| {
             if rule.condition.own_requests_only {
                 rule.condition.initiator_domains = Some(own_host.iter().cloned().collect());
             }
-            rule
+            rule.to_plain()
         })
         .collect();
-    let options = object([("removeRuleIds", ids.into()), ("addRules", to_js(&rules)?)]);
+    let options = object([("removeRuleIds", ids.into()), ("addRules", to_js(&Plain::List(rules))?)]);
     answer(api().declarative_net_request().update_session_rules(&options))
         .await
         .map(drop)

@@ -6,10 +6,9 @@
 mod answers;
 mod failure;
 
-use serde::{Deserialize, Serialize};
-
 use crate::oauth::redirect::{AuthorizationError, RedirectError};
 use crate::oauth::token::TokenError;
+use crate::plain::record;
 use crate::provider::{Provider, ScopeStatus};
 
 pub use failure::{Failure, Needed, TransportError};
@@ -17,7 +16,7 @@ pub use failure::{Failure, Needed, TransportError};
 use answers::{AUTHORIZATION_ANSWERS, Answer, Argument, TOKEN_ANSWERS};
 
 /// The button of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fix {
     /// Start again.
     AuthorizeAgain,
@@ -26,9 +25,10 @@ pub enum Fix {
     /// Open the profile's form.
     EditProfile,
 }
+record!(enum Fix { AuthorizeAgain, AllowAccess, EditProfile });
 
 /// One result of a diagnosis.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Names the texts.
     pub code: String,
@@ -39,6 +39,7 @@ pub struct Finding {
     /// The provider's or the browser's own words.
     pub evidence: Option<String>,
 }
+record!(Finding { code, args, fix, evidence });
 
 /// Explains why a flow ended without a token.
 #[must_use]
@@ -231,5 +232,137 @@ fn words(error: &str, description: &str) -> String {
         error.to_owned()
     } else {
         format!("{error}: {description}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::*;
+    use crate::oauth::http::HttpResponse;
+    use crate::oauth::token::parse_token_response;
+    use crate::provider;
+
+    fn of(failure: &Failure) -> Finding {
+        diagnose(failure, provider::by_id("linkedin").unwrap(), &["www.linkedin.com".to_owned(), "localhost".to_owned()])
+    }
+
+    fn redirected(error: &str, description: &str) -> Finding {
+        of(&Failure::Redirect(RedirectError::Authorization(AuthorizationError {
+            error: error.to_owned(),
+            error_description: Some(description.to_owned()).filter(|description| !description.is_empty()),
+            error_uri: None,
+        })))
+    }
+
+    fn answered(status: u16, content_type: &str, body: &str) -> Finding {
+        let response = HttpResponse {
+            status,
+            headers: vec![("content-type".to_owned(), content_type.to_owned())],
+            body: body.as_bytes().to_vec(),
+            truncated: false,
+        };
+        of(&Failure::Token(parse_token_response(&response).unwrap_err()))
+    }
+
+    fn refused(status: u16, error: &str, description: &str) -> Finding {
+        answered(
+            status,
+            "application/json",
+            &serde_json::json!({"error": error, "error_description": description}).to_string(),
+        )
+    }
+
+    #[test]
+    fn errors_of_the_authorization_endpoint() {
+        let scope = |name: &str| format!("Scope \"{name}\" is not authorized for your application");
+        for (error, description, code, args) in [
+            ("user_cancelled_login", "The user cancelled LinkedIn login".to_owned(), "user_cancelled_login", vec![]),
+            (
+                "user_cancelled_authorize",
+                "The user cancelled the authorization".to_owned(),
+                "user_cancelled_authorize",
+                vec![],
+            ),
+            ("access_denied", String::new(), "access_denied", vec![]),
+            ("invalid_request", "You need to pass the \"scope\" parameter".to_owned(), "scope_missing", vec![]),
+            (
+                "unauthorized_scope_error",
+                scope("w_member_social"),
+                "unauthorized_scope",
+                vec!["w_member_social", "Share on LinkedIn"],
+            ),
+            (
+                "unauthorized_scope_error",
+                scope("r_liteprofile"),
+                "unauthorized_scope_legacy",
+                vec!["r_liteprofile", "openid profile"],
+            ),
+            ("unauthorized_scope_error", scope("opnid"), "unauthorized_scope_unknown", vec!["opnid"]),
+            ("server_error", "later".to_owned(), "authorization_error", vec!["server_error", "later"]),
+        ] {
+            let finding = redirected(error, &description);
+            assert_eq!(finding.code, code, "{error} {description}");
+            assert_eq!(finding.args.first().map(String::as_str), args.first().copied(), "{error} {description}");
+            assert!(finding.evidence.unwrap().starts_with(error));
+        }
+    }
+
+    #[test]
+    fn errors_of_the_token_endpoint() {
+        const LONG: &str = "Unable to retrieve access token: appid/redirect uri/code verifier does not match authorization \
+            code. Or authorization code expired. Or external member binding exists";
+        for (status, error, description, code) in [
+            (401, "invalid_client", "Client authentication failed", "client_authentication_failed"),
+            (401, "invalid_client_id", "Client authentication failed", "client_authentication_failed"),
+            (400, "invalid_client_id", "The passed in client_id is invalid \"78x\"", "invalid_client_id"),
+            (
+                401,
+                "invalid_request",
+                "Unable to retrieve access token: authorization code not found",
+                "code_not_found",
+            ),
+            (400, "invalid_request", LONG, "code_mismatch"),
+            (400, "invalid_redirect_uri", LONG, "code_mismatch"),
+            (400, "invalid_request", "A required parameter \"redirect_uri\" is missing", "parameter_missing"),
+            (
+                401,
+                "access_denied",
+                "This application is not allowed to create application tokens",
+                "two_legged_denied",
+            ),
+            (400, "unsupported_grant_type", "no", "token_refused"),
+            (429, "throttled", "slow down", "token_rate_limited"),
+            (503, "oops", "", "token_server_error"),
+        ] {
+            let finding = refused(status, error, description);
+            assert_eq!(finding.code, code, "{status} {error} {description}");
+            assert!(finding.evidence.unwrap().contains(error));
+        }
+        assert_eq!(refused(400, "x", "A required parameter \"code\" is missing").args, ["code"]);
+    }
+
+    #[test]
+    fn answers_that_are_no_token() {
+        assert_eq!(answered(200, "text/html", "<html>Sign in to the network</html>").code, "token_not_json");
+        assert_eq!(answered(502, "text/html", "<html>Bad gateway</html>").code, "token_server_error");
+        assert_eq!(answered(429, "text/html", "slow down").code, "token_rate_limited");
+        assert_eq!(answered(200, "application/json", "{}").code, "token_malformed");
+        assert_eq!(answered(200, "application/json", "[]").code, "token_malformed");
+        assert_eq!(answered(200, "application/json", r#"{"access_token":"#).code, "token_not_json");
+    }
+
+    #[test]
+    fn a_refused_permission_names_the_hosts() {
+        let finding = of(&Failure::PermissionRefused);
+        assert_eq!((finding.args, finding.fix), (vec!["www.linkedin.com, localhost".to_owned()], Fix::AllowAccess));
+    }
+
+    #[test]
+    fn quotes() {
+        assert_eq!(quoted("a \"b\" c"), Some("b".to_owned()));
+        assert_eq!(quoted("a \"b c"), None);
+        assert_eq!(quoted("a"), None);
     }
 }

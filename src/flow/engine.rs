@@ -1,6 +1,5 @@
 //! The step function.
 
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::diagnosis::{Failure, TransportError, diagnose};
@@ -8,6 +7,7 @@ use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
 use crate::oauth::secret::{ClientSecret, CodeVerifier, State};
 use crate::oauth::token::parse_token_response;
+use crate::plain::record;
 use crate::profile::TokenRecord;
 
 use super::effect::Effect;
@@ -19,7 +19,7 @@ use super::{FLOWS_AT_MOST, GUARDS_AT_MOST, REDIRECT_DEADLINE_MS, WAKE_MS};
 const VERSION: u32 = 1;
 
 /// Everything the worker knows between two events; it stands in `storage.session`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Engine {
     /// Version of this form.
     pub v: u32,
@@ -32,6 +32,7 @@ pub struct Engine {
     /// Callbacks that stay blocked.
     pub guards: Vec<Guard>,
 }
+record!(Engine { v, next_rule, flows, ended, guards });
 
 impl Default for Engine {
     fn default() -> Self {

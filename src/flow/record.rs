@@ -1,37 +1,36 @@
 //! What the engine remembers, as it stands in `storage.session`.
 
-use serde::{Deserialize, Serialize};
-
 use crate::diagnosis::Finding;
 use crate::oauth::secret::{AuthorizationCode, ClientSecret, CodeVerifier, State};
+use crate::plain::record;
 use crate::profile::{Profile, TokenRecord};
-use crate::provider::{self, Provider};
+use crate::provider::Provider;
 
 /// Names one flow; random, no secret: it stands in the address of the result page.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FlowId(pub String);
+record!(FlowId(String));
 
 /// A tab, as `tabs.Tab.id` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TabId(pub i32);
+record!(TabId(i32));
 
 /// Everything that a flow needs of its profile, copied when it starts, so that an edit can't send the code or the secret
 /// elsewhere (RFC 9700 section 4.4.2). Issuer and endpoints are the provider's, which are constants.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Issuer, endpoints and habits.
-    #[serde(with = "provider::as_id")]
     pub provider: &'static Provider,
     /// Client id, redirect URI and scopes.
     pub profile: Profile,
     /// The secret, where the provider wants one.
     pub client_secret: Option<ClientSecret>,
 }
+record!(Snapshot { provider, profile, client_secret });
 
 /// Where a flow stands.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub enum Phase {
     /// The hosts are not granted yet; nothing has started.
     AwaitingPermission,
@@ -58,9 +57,16 @@ pub enum Phase {
     /// The code was posted, or was about to be. It is never posted again.
     Exchanging,
 }
+record!(enum Phase {
+    AwaitingPermission,
+    Opening,
+    AwaitingRedirect { tab, navigated },
+    Captured { tab, callback_tab, code, waiting_for_permission },
+    Exchanging,
+});
 
 /// What a person sees happening.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepName {
     /// The browser was asked for the hosts.
     Permission,
@@ -75,6 +81,7 @@ pub enum StepName {
     /// The token was stored.
     Store,
 }
+record!(enum StepName { Permission, Open, SignIn, Capture, Exchange, Store });
 
 impl StepName {
     /// All steps, in their order.
@@ -89,16 +96,17 @@ impl StepName {
 }
 
 /// A step that was finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// Which one.
     pub name: StepName,
     /// When, in milliseconds of the Unix epoch.
     pub at_ms: u64,
 }
+record!(Step { name, at_ms });
 
 /// A flow under way.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Flow {
     /// Its name.
     pub id: FlowId,
@@ -122,9 +130,21 @@ pub struct Flow {
     /// When it is given up, in milliseconds of the Unix epoch.
     pub deadline_ms: u64,
 }
+record!(Flow {
+    id,
+    snapshot,
+    state,
+    code_verifier,
+    rule,
+    phase,
+    steps,
+    started_ms,
+    deadline_ms,
+    wake_ms,
+});
 
 /// The last flow of a profile that ended: for the pages.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
     /// The profile's id.
     pub profile: String,
@@ -137,10 +157,11 @@ pub struct Ended {
     /// When, in milliseconds of the Unix epoch.
     pub at_ms: u64,
 }
+record!(Ended { profile, flow, finding, steps, at_ms });
 
 /// Keeps blocking one flow's callback after the flow ended, so that Back, Reload or a reopened tab can't bring its code
 /// to the redirect host.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Guard {
     /// The flow.
     pub flow: FlowId,
@@ -151,13 +172,15 @@ pub struct Guard {
     /// Whether the code is already used up.
     pub redeemed: bool,
 }
+record!(Guard { flow, rules, until_ms, redeemed });
 
 /// A token as it stands in `storage.local`, with the flow that brought it: after a kill it tells a finished exchange
 /// from an unknown one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct StoredToken {
     /// The flow.
     pub flow: FlowId,
     /// The token.
     pub token: TokenRecord,
 }
+record!(StoredToken { flow, token });

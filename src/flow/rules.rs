@@ -1,11 +1,11 @@
 //! The declarativeNetRequest session rules of a flow, as the browsers take them.
 
-use serde::Serialize;
+use crate::plain::{Plain, Record as _};
 
 use super::record::{Flow, TabId};
 
 /// A `declarativeNetRequest.Rule`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Its id.
     pub id: u32,
@@ -18,13 +18,11 @@ pub struct Rule {
 }
 
 /// A `declarativeNetRequest.RuleAction`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleAction {
     /// The request never leaves the browser.
     Block,
     /// Request headers are changed.
-    #[serde(rename_all = "camelCase")]
     ModifyHeaders {
         /// `ModifyHeaderInfo`.
         request_headers: Vec<HeaderOperation>,
@@ -32,7 +30,7 @@ pub enum RuleAction {
 }
 
 /// A `declarativeNetRequest.ModifyHeaderInfo` that removes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderOperation {
     /// The header's name.
     pub header: &'static str,
@@ -41,28 +39,80 @@ pub struct HeaderOperation {
 }
 
 /// A `declarativeNetRequest.RuleCondition`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleCondition {
     /// RE2, escaped and anchored.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub regex_filter: Option<String>,
     /// Paths keep their case.
     pub is_url_filter_case_sensitive: bool,
     /// `main_frame` or `xmlhttprequest`.
     pub resource_types: Vec<&'static str>,
     /// Only these tabs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tab_ids: Option<Vec<TabId>>,
     /// Only these methods.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub request_methods: Option<Vec<&'static str>>,
     /// Only requests of this extension: `browser` puts the extension's own host in.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub initiator_domains: Option<Vec<String>>,
     /// Whether `browser` has to fill `initiator_domains`.
-    #[serde(skip)]
     pub own_requests_only: bool,
+}
+
+impl Rule {
+    /// As `declarativeNetRequest.updateSessionRules` takes it.
+    #[must_use]
+    pub fn to_plain(&self) -> Plain {
+        object(vec![
+            ("id", self.id.to_plain()),
+            ("priority", self.priority.to_plain()),
+            ("action", self.action.to_plain()),
+            ("condition", self.condition.to_plain()),
+        ])
+    }
+}
+
+impl RuleAction {
+    fn to_plain(&self) -> Plain {
+        match self {
+            Self::Block => object(vec![("type", text("block"))]),
+            Self::ModifyHeaders { request_headers } => object(vec![
+                ("type", text("modifyHeaders")),
+                (
+                    "requestHeaders",
+                    Plain::List(request_headers.iter().map(HeaderOperation::to_plain).collect()),
+                ),
+            ]),
+        }
+    }
+}
+
+impl HeaderOperation {
+    fn to_plain(&self) -> Plain {
+        object(vec![("header", text(self.header)), ("operation", text(self.operation))])
+    }
+}
+
+impl RuleCondition {
+    /// What is none is left out: the browsers take no null.
+    fn to_plain(&self) -> Plain {
+        let texts = |texts: &Vec<&str>| Plain::List(texts.iter().map(|name| text(name)).collect());
+        let members = [
+            ("regexFilter", self.regex_filter.to_plain()),
+            ("isUrlFilterCaseSensitive", self.is_url_filter_case_sensitive.to_plain()),
+            ("resourceTypes", texts(&self.resource_types)),
+            ("tabIds", self.tab_ids.to_plain()),
+            ("requestMethods", self.request_methods.as_ref().map_or(Plain::Null, texts)),
+            ("initiatorDomains", self.initiator_domains.to_plain()),
+        ];
+        object(members.into_iter().filter(|(_, value)| *value != Plain::Null).collect())
+    }
+}
+
+fn object(members: Vec<(&'static str, Plain)>) -> Plain {
+    Plain::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
+}
+
+fn text(text: &str) -> Plain {
+    Plain::Text(text.to_owned())
 }
 
 impl Flow {

@@ -2,7 +2,8 @@
 //! Core §2; linkedin.md §7).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::Value;
+
+use crate::plain::Plain;
 
 use super::{
     json::{self, Json, Object},
@@ -72,7 +73,7 @@ pub fn unverified_claims(id_token: &IdToken) -> Result<IdTokenClaims, IdTokenErr
         Json::Other => return Err(IdTokenError::NotAnObject),
         Json::Invalid => return Err(IdTokenError::NotJson),
     };
-    if claims.duplicate.is_some() {
+    if claims.duplicate().is_some() {
         return Err(IdTokenError::DuplicateClaim);
     }
     let string = |name: &str| claims.text(name).map(|value| text::clean(value, 1000));
@@ -94,10 +95,10 @@ pub fn unverified_claims(id_token: &IdToken) -> Result<IdTokenClaims, IdTokenErr
 
 fn audience(claims: &Object) -> Vec<String> {
     match claims.get("aud") {
-        Some(Value::String(one)) => vec![text::clean(one, 1000)],
-        Some(Value::Array(many)) => many
+        Some(Plain::Text(one)) => vec![text::clean(one, 1000)],
+        Some(Plain::List(many)) => many
             .iter()
-            .filter_map(Value::as_str)
+            .filter_map(Plain::as_str)
             .map(|one| text::clean(one, 1000))
             .collect(),
         _ => Vec::new(),
@@ -105,7 +106,7 @@ fn audience(claims: &Object) -> Vec<String> {
 }
 
 /// `NumericDate` of RFC 7519 §2: seconds, a fraction is allowed and dropped.
-fn numeric_date(value: &Value) -> Option<u64> {
+fn numeric_date(value: &Plain) -> Option<u64> {
     const LIMIT: f64 = 1e12;
     let float = value.as_f64().filter(|float| (0.0..LIMIT).contains(float))?;
     #[expect(
@@ -116,11 +117,11 @@ fn numeric_date(value: &Value) -> Option<u64> {
     Some(float as u64)
 }
 
-fn boolean(value: &Value) -> Option<bool> {
+fn boolean(value: &Plain) -> Option<bool> {
     match value {
-        Value::Bool(value) => Some(*value),
-        Value::String(text) if text == "true" => Some(true),
-        Value::String(text) if text == "false" => Some(false),
+        Plain::Bool(value) => Some(*value),
+        Plain::Text(text) if text == "true" => Some(true),
+        Plain::Text(text) if text == "false" => Some(false),
         _ => None,
     }
 }

@@ -1,12 +1,6 @@
 //! JSON objects from a server, with doubled member names noticed.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
-use serde_json::{Map, Value};
+use crate::plain::Plain;
 
 /// What a body turned out to be.
 pub(super) enum Json {
@@ -17,18 +11,13 @@ pub(super) enum Json {
     Invalid,
 }
 
-/// The members of an object.
-#[derive(Default)]
-pub(super) struct Object {
-    members: Map<String, Value>,
-    /// The first name that stood twice. RFC 8259 §4 leaves the meaning open, so two readers could see two tokens.
-    pub(super) duplicate: Option<String>,
-}
+/// An object.
+pub(super) struct Object(Plain);
 
 impl Object {
     /// A member that is there and not null.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.members.get(name).filter(|value| !value.is_null())
+    pub(super) fn get(&self, name: &str) -> Option<&Plain> {
+        self.0.get(name).filter(|value| **value != Plain::Null)
     }
 
     /// A string member that is not empty.
@@ -36,55 +25,37 @@ impl Object {
         self.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// An object with string members, from a form body.
-    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
-        let mut object = Self::default();
-        for (name, value) in pairs {
-            object.push(name, Value::String(value));
-        }
-        object
+    /// The first name that stood twice. RFC 8259 §4 leaves the meaning open, so two readers could see two tokens.
+    pub(super) fn duplicate(&self) -> Option<&str> {
+        let Plain::Object(members) = &self.0 else { return None };
+        // Sorted, because a server may send very many.
+        let mut names: Vec<(&str, usize)> = members.iter().map(|(name, _)| name.as_ref()).zip(0..).collect();
+        names.sort_unstable();
+        let doubled = names.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+        doubled
+            .map(|pair| pair[1])
+            .min_by_key(|(_, place)| *place)
+            .map(|(name, _)| name)
     }
 
-    fn push(&mut self, name: String, value: Value) {
-        if self.duplicate.is_none() && self.members.contains_key(&name) {
-            self.duplicate = Some(name.clone());
-        }
-        self.members.insert(name, value);
+    /// An object with string members, from a form body.
+    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+        let members = pairs.into_iter().map(|(name, value)| (name.into(), Plain::Text(value)));
+        Self(Plain::Object(members.collect()))
     }
 }
 
 pub(super) fn parse(body: &[u8]) -> Json {
     // RFC 8259 §8.1 lets a parser ignore a byte order mark.
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    if body.trim_ascii_start().starts_with(b"{") {
-        return serde_json::from_slice(body).map_or(Json::Invalid, Json::Object);
-    }
-    match serde_json::from_slice::<IgnoredAny>(body) {
+    match serde_json::from_slice(body) {
+        Ok(object @ Plain::Object(_)) => Json::Object(Object(object)),
         Ok(_) => Json::Other,
         Err(_) => Json::Invalid,
     }
 }
 
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut object = Object::default();
-                while let Some((name, value)) = map.next_entry()? {
-                    object.push(name, value);
-                }
-                Ok(object)
-            }
-        }
-
-        deserializer.deserialize_map(Members)
-    }
+/// The number that a text is, as JSON writes numbers.
+pub(super) fn number(text: &str) -> Option<f64> {
+    serde_json::from_slice::<Plain>(text.as_bytes()).ok()?.as_f64()
 }

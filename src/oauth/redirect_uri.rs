@@ -1,7 +1,8 @@
 //! The redirection endpoint (RFC 6749 §3.1.2): the URI as registered, and what counts as an arrival at it.
 
-use serde::{Deserialize, Serialize};
 use url::Url;
+
+use crate::plain::record;
 
 use super::{
     form,
@@ -16,12 +17,12 @@ const RESERVED: [&str; 6] = ["code", "state", "iss", "error", "error_description
 
 /// A redirect URI as it was registered. The text is kept byte for byte, because the authorization server compares it
 /// so (RFC 6749 §4.1.3); the parsed form is used to recognise a callback.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedirectUri {
     text: String,
     url: Url,
 }
+record!(RedirectUri as String);
 
 impl RedirectUri {
     /// Accepts what LinkedIn accepts (linkedin.md §2): https anywhere, http on loopback, any port, path and query.

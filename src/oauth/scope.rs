@@ -1,11 +1,11 @@
 //! `scope` of RFC 6749 §3.3.
 
-use serde::{Deserialize, Serialize};
+use crate::plain::record;
 
 /// Scope tokens in the order given, each once.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scopes(Vec<String>);
+record!(Scopes as Vec<String>);
 
 /// A text that cannot be a scope token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

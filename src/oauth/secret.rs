@@ -2,16 +2,16 @@
 
 use std::{fmt, hint};
 
-use serde::{Deserialize, Serialize};
+use crate::plain::record;
 
 /// A newtype over a string whose `Debug` is redacted, which has no `Display`, and whose comparison takes the same time
 /// for every wrong value of the right length.
 macro_rules! secret {
     ($($(#[$meta:meta])* $name:ident)+) => {$(
         $(#[$meta])*
-        #[derive(Clone, Serialize, Deserialize)]
-        #[serde(transparent)]
+        #[derive(Clone)]
         pub struct $name(String);
+        record!($name(String));
 
         impl $name {
             /// Takes the value as it is: nothing is trimmed or decoded.

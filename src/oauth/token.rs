@@ -1,7 +1,8 @@
 //! The token request of the code grant and the token response (RFC 6749 §4.1.3, §5; linkedin.md §4).
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use crate::plain::Plain;
 
 use super::{
     client_auth::ClientAuthentication,
@@ -284,8 +285,8 @@ fn refusal(status: u16, object: &Object) -> Option<TokenError> {
     if let Some(error) = object.text("error") {
         return Some(described(error, description, object.text("error_uri")));
     }
-    if let Some(Value::Object(error)) = object.get("error") {
-        let part = |name: &str| error.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    if let Some(error @ Plain::Object(_)) = object.get("error") {
+        let part = |name: &str| error.get(name).and_then(Plain::as_str).filter(|text| !text.is_empty());
         return Some(described(
             part("type").or_else(|| part("code")).unwrap_or("error"),
             part("message"),
@@ -298,14 +299,14 @@ fn refusal(status: u16, object: &Object) -> Option<TokenError> {
     let message = description.or_else(|| object.text("message"));
     let number = object
         .get("serviceErrorCode")
-        .and_then(Value::as_u64)
+        .and_then(Plain::as_i64)
         .map(|code| code.to_string());
     let code = object.text("code").or(number.as_deref());
     (message.is_some() || code.is_some()).then(|| described(code.unwrap_or("error"), message, None))
 }
 
 fn token_response(object: &Object) -> Result<TokenResponse, TokenError> {
-    if let Some(name) = &object.duplicate {
+    if let Some(name) = object.duplicate() {
         return Err(TokenError::Field {
             name: text::clean(name, 60),
             problem: FieldProblem::Duplicate,
@@ -321,9 +322,9 @@ fn token_response(object: &Object) -> Result<TokenResponse, TokenError> {
     let access_token = access_token.ok_or(TokenError::AccessTokenMissing)?;
     let token_type_missing = match object.get("token_type") {
         None => true,
-        Some(Value::String(name)) if name.is_empty() => true,
-        Some(Value::String(name)) if name.eq_ignore_ascii_case("bearer") => false,
-        Some(Value::String(name)) => {
+        Some(Plain::Text(name)) if name.is_empty() => true,
+        Some(Plain::Text(name)) if name.eq_ignore_ascii_case("bearer") => false,
+        Some(Plain::Text(name)) => {
             return Err(TokenError::UnsupportedTokenType {
                 token_type: text::clean(name, 60),
             });
@@ -370,7 +371,7 @@ impl Optional<'_> {
         &mut self,
         name: &str,
         field: OptionalField,
-        parse: impl FnOnce(&Value) -> Result<Option<T>, FieldProblem>,
+        parse: impl FnOnce(&Plain) -> Result<Option<T>, FieldProblem>,
     ) -> Option<T> {
         match parse(self.object.get(name)?) {
             Ok(value) => value,
@@ -383,7 +384,7 @@ impl Optional<'_> {
 }
 
 /// `1*VSCHAR` (RFC 6749 appendix A.12, A.17), so that no token can break a header or a command line. Empty: left out.
-fn token(value: &Value) -> Result<Option<String>, FieldProblem> {
+fn token(value: &Plain) -> Result<Option<String>, FieldProblem> {
     let text = value.as_str().ok_or(FieldProblem::Type)?;
     if !text.bytes().all(|b| matches!(b, 0x20..=0x7E)) {
         return Err(FieldProblem::Characters);
@@ -395,21 +396,16 @@ fn token(value: &Value) -> Result<Option<String>, FieldProblem> {
 const MAX_SECONDS: u64 = 10_000 * 366 * 86_400;
 
 /// A whole number of seconds, also as a float or a string: LinkedIn's documentation shows `"1800"` (linkedin.md §4).
-fn seconds(value: &Value) -> Result<Option<u64>, FieldProblem> {
+fn seconds(value: &Plain) -> Result<Option<u64>, FieldProblem> {
     let seconds = match value {
-        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-            (Some(whole), _) => whole,
-            (None, Some(float)) => whole(float)?,
-            (None, None) => return Err(FieldProblem::Range),
-        },
-        Value::String(text) if text.trim().is_empty() => return Ok(None),
-        Value::String(text) if text.trim().bytes().all(|b| b.is_ascii_digit()) => {
+        Plain::Number(number) => whole(*number)?,
+        Plain::Text(text) if text.trim().is_empty() => return Ok(None),
+        Plain::Text(text) if text.trim().bytes().all(|b| b.is_ascii_digit()) => {
             text.trim().parse().map_err(|_| FieldProblem::Range)?
         }
-        Value::String(text) => {
+        Plain::Text(text) => {
             // A minus sign, a fraction or an exponent make it a number all the same; a word does not.
-            let number: serde_json::Number = text.trim().parse().map_err(|_| FieldProblem::Type)?;
-            whole(number.as_f64().ok_or(FieldProblem::Range)?)?
+            whole(json::number(text.trim()).ok_or(FieldProblem::Type)?)?
         }
         _ => return Err(FieldProblem::Type),
     };
@@ -436,11 +432,11 @@ fn whole(float: f64) -> Result<u64, FieldProblem> {
 }
 
 /// A string (spaces or commas between), or an array of strings as some providers send.
-fn scope(value: &Value) -> Result<Option<Scopes>, FieldProblem> {
+fn scope(value: &Plain) -> Result<Option<Scopes>, FieldProblem> {
     let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+        Plain::Text(text) => text.clone(),
+        Plain::List(items) => {
+            let texts: Option<Vec<&str>> = items.iter().map(Plain::as_str).collect();
             texts.ok_or(FieldProblem::Type)?.join(" ")
         }
         _ => return Err(FieldProblem::Type),

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Profile;
 use crate::{
     oauth::{ClientSecret, RedirectUri, Scopes, text},
+    plain::record,
     provider::{self, Provider, RedirectRule, SecretRule},
 };
 
 /// The form's fields as typed. `Debug` does not show the secret.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ProfileDraft {
     /// A name, or nothing.
     pub name: String,
@@ -27,6 +27,14 @@ pub struct ProfileDraft {
     /// Scopes, separated by spaces or commas.
     pub scope: String,
 }
+record!(ProfileDraft {
+    name,
+    provider,
+    client_id,
+    client_secret,
+    redirect_uri,
+    scope,
+});
 
 impl fmt::Debug for ProfileDraft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,15 +6,14 @@ mod token_record;
 pub use draft::{FieldError, ProfileDraft, ValidDraft, validate, validate_keeping_secret};
 pub use token_record::{ScopeState, TokenRecord};
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     oauth::{RedirectUri, Scopes},
+    plain::record,
     provider::{self, Provider},
 };
 
 /// One OAuth client registration. The secret is not in it: it is stored and sealed by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// Random, fixed for life.
     pub id: String,
@@ -31,6 +30,15 @@ pub struct Profile {
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
 }
+record!(Profile {
+    id,
+    name,
+    provider,
+    client_id,
+    redirect_uri,
+    scopes,
+    created_ms,
+});
 
 impl Profile {
     /// The provider's habits; `None` for one that this version does not know.

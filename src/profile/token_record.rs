@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::plain::record;
 use crate::oauth::{AccessToken, IdToken, RefreshToken, Scopes, TokenResponse};
 
 /// Whether a scope that was asked for came, or one that was not.
@@ -17,7 +18,7 @@ pub enum ScopeState {
 }
 
 /// A token with what was known when it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRecord {
     /// The schema's version.
     pub v: u32,
@@ -40,6 +41,18 @@ pub struct TokenRecord {
     /// `id_token`.
     pub id_token: Option<IdToken>,
 }
+record!(TokenRecord {
+    v,
+    access_token,
+    token_type,
+    scope_requested,
+    scope_granted,
+    obtained_ms,
+    expires_ms,
+    refresh_token,
+    refresh_expires_ms,
+    id_token,
+});
 
 impl TokenRecord {
     /// The version that this code writes.

@@ -5,6 +5,7 @@ mod linkedin;
 use serde::{Deserialize, Serialize};
 
 use crate::oauth::{ClientAuthentication, EndpointUrl, Scopes};
+use crate::plain::{Plain, Record, Unfit};
 
 /// Whether PKCE (RFC 7636) is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,22 +196,14 @@ fn endpoint(text: &str) -> EndpointUrl {
     EndpointUrl::parse(text).expect("a built-in endpoint")
 }
 
-/// `#[serde(with = "provider::as_id")]`: a provider stands in storage by its id.
-pub mod as_id {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use super::Provider;
-
-    /// Writes the id.
-    pub fn serialize<S: Serializer>(provider: &'static Provider, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(provider.id)
+/// A provider stands in storage by its id; one that this version does not know is an error.
+impl Record for &'static Provider {
+    fn to_plain(&self) -> Plain {
+        Plain::Text(self.id.to_owned())
     }
 
-    /// Finds the provider; one that this version does not know is an error.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static Provider, D::Error> {
-        let id = String::deserialize(deserializer)?;
-        super::by_id(&id).ok_or_else(|| D::Error::custom("unknown provider"))
+    fn from_plain(plain: &Plain) -> Result<Self, Unfit> {
+        plain.as_str().and_then(by_id).ok_or(Unfit("a provider"))
     }
 }
 

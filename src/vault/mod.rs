@@ -3,10 +3,9 @@
 //! One key for each record of a profile, so that a renewal writes the same few bytes however many profiles there are.
 //! Secrets stand here as they are; without a passphrase the browser's profile folder holds them unencrypted.
 
-use serde::{Deserialize, Serialize};
-
 use crate::oauth::endpoint::EndpointUrl;
 use crate::oauth::secret::ClientSecret;
+use crate::plain::record;
 use crate::profile::{Profile, ProfileDraft};
 
 /// The schema that this code writes.
@@ -38,20 +37,22 @@ pub fn token_key(id: &str) -> String {
 }
 
 /// The profiles in the person's order. A renewal does not touch it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     /// One entry a profile.
     pub entries: Vec<IndexEntry>,
 }
+record!(Index { entries });
 
 /// One profile of the [`Index`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexEntry {
     /// The profile's id.
     pub id: String,
     /// Its name.
     pub name: String,
 }
+record!(IndexEntry { id, name });
 
 impl Index {
     /// Adds a profile at the end, or renames it where it stands.
@@ -67,13 +68,14 @@ impl Index {
 }
 
 /// A client secret and the only origin that it may be sent to (security.md section 1.2, row 10).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct SecretRecord {
     /// The secret.
     pub client_secret: ClientSecret,
     /// Origin of the token endpoint that it was entered for.
     pub token_origin: String,
 }
+record!(SecretRecord { client_secret, token_origin });
 
 impl SecretRecord {
     /// Binds a secret to the token endpoint that it was entered for.

@@ -1,11 +1,10 @@
 //! Messages between a page and the worker.
 
-use serde::{Deserialize, Serialize};
-
+use crate::plain::record;
 use crate::profile::ProfileDraft;
 
 /// What a page asks for. The worker checks the sender before it reads one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub enum Command {
     /// Write a profile, new or known.
     SaveProfile {
@@ -39,9 +38,16 @@ pub enum Command {
         profile: String,
     },
 }
+record!(enum Command {
+    SaveProfile { id, draft, authorize },
+    Authorize { profile },
+    PermissionAnswered { profile, granted },
+    Cancel { flow },
+    Dismiss { profile },
+});
 
 /// The worker's answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// Done.
     Done,
@@ -61,3 +67,4 @@ pub enum Reply {
         message: String,
     },
 }
+record!(enum Reply { Done, Saved { profile }, Invalid { errors }, Failed { message } });

@@ -155,7 +155,7 @@ pub(super) fn draw(view: &PopupView) -> Result<(), JsValue> {
     }
     let more: HtmlElement = by_id("profiles-more")?;
     show(&more, view.more > 0);
-    set_text(&more, &texts::text_with("profiles_more", &[view.more.to_string()]));
+    set_text(&more, &texts::text_with("profiles_more", &[&view.more.to_string()]));
     Ok(())
 }
 
@@ -220,8 +220,9 @@ fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result
 fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue> {
     show_in(card, ".finding", finding.is_some())?;
     let Some(finding) = finding else { return Ok(()) };
+    let args: Vec<&str> = finding.args.iter().map(String::as_str).collect();
     let key = |part: &str| ["finding_", &finding.code, part].concat();
-    let say = |part: &str| texts::text_with(&key(part), &finding.args);
+    let say = |part: &str| texts::text_with(&key(part), &args);
     set_text_in(card, ".finding-what", &say("_what"))?;
     set_text_in(card, ".finding-why", &say("_why"))?;
     set_text_in(card, ".finding-fix", &say("_fix"))?;
@@ -319,7 +320,7 @@ fn draw_token(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
         } else {
             "expired_at"
         };
-        texts::text_with(key, &[texts::date_time(expires_ms)])
+        texts::text_with(key, &[&texts::date_time(expires_ms)])
     });
     set_text_in(card, ".token-expires", &expires.unwrap_or_default())?;
     let account = token
@@ -333,7 +334,7 @@ fn draw_token(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
 
 fn time_left(token: &TokenView) -> String {
     match (token.left, token.expires_ms) {
-        (Some(left), _) => texts::text_with("time_left", &[texts::duration(left)]),
+        (Some(left), _) => texts::text_with("time_left", &[&texts::duration(left)]),
         (None, Some(_)) => texts::text("expired"),
         (None, None) => texts::text("time_left_unknown"),
     }

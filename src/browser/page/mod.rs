@@ -17,6 +17,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, HtmlElement};
 
 use crate::flow::{Engine, StoredToken};
+use crate::plain::Record as _;
 use crate::profile::{Profile, TokenRecord};
 use crate::vault::{self, Index};
 use crate::view::{Command, Model, PopupView, Reply, VISIBLE_AT_FIRST};
@@ -139,7 +140,7 @@ async fn load() -> Result<(), JsValue> {
     let session = session();
     let head = read(&local, &[vault::SCHEMA_KEY, vault::INDEX_KEY]).await?;
     vault::check_schema(head.get(vault::SCHEMA_KEY)?)
-        .map_err(|error| js_sys::Error::new(&texts::text_with("storage_version", &[error.found.to_string()])))?;
+        .map_err(|error| js_sys::Error::new(&texts::text_with("storage_version", &[&error.found.to_string()])))?;
     let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
     let visible = with(|page| page.visible);
     let shown: Vec<&str> = index
@@ -152,7 +153,8 @@ async fn load() -> Result<(), JsValue> {
         .iter()
         .flat_map(|id| [vault::profile_key(id), vault::token_key(id)])
         .collect();
-    let records = read(&local, &keys).await?;
+    let all_keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let records = read(&local, &all_keys).await?;
     let mut profiles = Vec::new();
     let mut tokens = Vec::new();
     for (id, keys) in shown.iter().zip(keys.chunks(2)) {
@@ -214,7 +216,7 @@ fn show_view(id: &str) -> Result<(), JsValue> {
 fn report(result: Result<(), JsValue>) {
     if let Err(error) = result {
         let shown = by_id::<Element>("error-text").and_then(|element| {
-            dom::set_text(&element, &texts::text_with("storage_unreadable", &[words(&error)]));
+            dom::set_text(&element, &texts::text_with("storage_unreadable", &[&words(&error)]));
             show_view("view-error")
         });
         if shown.is_err() {
@@ -232,8 +234,8 @@ fn announce(text: &str) {
 
 /// Sends a command to the worker.
 async fn send(command: &Command) -> Result<Reply, JsValue> {
-    let reply = answer(api().runtime().send_message(&to_js(command)?)).await?;
-    from_js(reply)
+    let reply = answer(api().runtime().send_message(&to_js(&command.to_plain())?)).await?;
+    Reply::from_plain(&from_js(&reply)?).map_err(|unfit| js_sys::Error::new(&unfit.to_string()).into())
 }
 
 /// Sends a command whose answer shows in storage.
@@ -251,7 +253,7 @@ fn command(command: Command) {
 fn ask_for(hosts: &[String]) -> Result<Promise, JsValue> {
     api()
         .permissions()
-        .request(&object([("origins", strings(hosts).into())]))
+        .request(&object([("origins", strings(hosts.iter()).into())]))
 }
 
 /// Tells the worker what the browser said. When the page closes under the question, the worker hears of a grant by

@@ -159,7 +159,7 @@ fn draw_hosts() -> Result<(), JsValue> {
         .map(|uri| uri.host().to_owned());
     let text = match (token_host, redirect_host) {
         (Some(first), Some(last)) if first != last => {
-            texts::text_with("setup_hosts", &[texts::text_with("list_and", &[first, last])])
+            texts::text_with("setup_hosts", &[&texts::text_with("list_and", &[&first, &last])])
         }
         _ => texts::text("setup_hosts_default"),
     };
