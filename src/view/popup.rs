@@ -323,3 +323,199 @@ fn mask(token: &str) -> String {
         HIDDEN.to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::*;
+    use crate::flow::{Event, NewFlow, Snapshot, TabId};
+    use crate::oauth::http::HttpResponse;
+    use crate::oauth::redirect_uri::RedirectUri;
+    use crate::oauth::scope::Scopes;
+    use crate::oauth::secret::State;
+    use crate::oauth::token::parse_token_response;
+    use crate::provider;
+    use crate::vault::IndexEntry;
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+    const DAY_MS: u64 = 86_400_000;
+
+    fn profile(id: &str) -> Profile {
+        Profile {
+            id: id.to_owned(),
+            name: format!("Profile {id}"),
+            provider: "linkedin".to_owned(),
+            client_id: "77sandbox00000".to_owned(),
+            redirect_uri: RedirectUri::parse("http://localhost:8585/callback").unwrap(),
+            scopes: Scopes::parse("openid w_member_social").unwrap(),
+            created_ms: 0,
+        }
+    }
+
+    fn token(answer: &str) -> StoredToken {
+        let response = HttpResponse {
+            status: 200,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: answer.as_bytes().to_vec(),
+            truncated: false,
+        };
+        let token = TokenRecord::from_response(
+            &parse_token_response(&response).unwrap(),
+            &Scopes::parse("openid w_member_social").unwrap(),
+            NOW_MS,
+        );
+        StoredToken { flow: FlowId("f0".to_owned()), token }
+    }
+
+    fn start(engine: &mut Engine, profile_id: &str, flow: &str, permitted: bool) {
+        engine.step(
+            NOW_MS,
+            Event::Authorize(Box::new(NewFlow {
+                id: FlowId(flow.to_owned()),
+                snapshot: Snapshot {
+                    provider: provider::by_id("linkedin").unwrap(),
+                    profile: profile(profile_id),
+                    client_secret: None,
+                },
+                state: State::new("state"),
+                code_verifier: None,
+                permitted,
+            })),
+        );
+    }
+
+    fn view(engine: &Engine, tokens: &[(String, StoredToken)], now_ms: u64) -> ProfileView {
+        let index = Index { entries: vec![IndexEntry { id: "a".to_owned(), name: "A".to_owned() }] };
+        let view = PopupView::new(&Model {
+            index: &index,
+            profiles: &[profile("a")],
+            tokens,
+            engine,
+            now_ms,
+            expanded: None,
+            visible: VISIBLE_AT_FIRST,
+        });
+        assert_eq!((view.profiles.len(), view.more), (1, 0));
+        view.profiles[0].clone()
+    }
+
+    const ANSWER: &str = r#"{"access_token":"AQX0123456789abcdefghijkl","expires_in":5183999,"scope":"email,openid"}"#;
+
+    #[test]
+    fn before_the_first_token() {
+        let card = view(&Engine::default(), &[], NOW_MS);
+        assert_eq!((card.state, card.main), (CardState::Ready, Some(MainAction::Authorize)));
+        assert!(card.expanded && card.steps.is_empty() && card.token.is_none());
+    }
+
+    #[test]
+    fn a_flow_that_waits_for_the_hosts() {
+        let mut engine = Engine::default();
+        start(&mut engine, "a", "f1", false);
+        let card = view(&engine, &[], NOW_MS);
+        assert_eq!((card.state, card.main), (CardState::WaitingPermission, Some(MainAction::AllowAccess)));
+        assert_eq!(card.steps[0].state, StepState::Active);
+    }
+
+    #[test]
+    fn a_flow_under_way_hides_what_was_before() {
+        let mut engine = Engine::default();
+        start(&mut engine, "a", "f1", true);
+        engine.step(NOW_MS, Event::TabOpened { flow: FlowId("f1".to_owned()), tab: TabId(7) });
+        engine.step(NOW_MS + 120, Event::Navigated(FlowId("f1".to_owned())));
+        let card = view(&engine, &[("a".to_owned(), token(ANSWER))], NOW_MS);
+        assert_eq!((card.state, card.main), (CardState::Running, None));
+        assert_eq!(card.flow, Some(FlowId("f1".to_owned())));
+        let states: Vec<StepState> = card.steps.iter().map(|step| step.state).collect();
+        assert_eq!(states[..4], [StepState::Done, StepState::Done, StepState::Active, StepState::Pending]);
+        assert_eq!(card.steps[1].after_ms, Some(120));
+    }
+
+    #[test]
+    fn a_token_that_lives_and_one_that_does_not() {
+        let tokens = [("a".to_owned(), token(ANSWER))];
+        let card = view(&Engine::default(), &tokens, NOW_MS + 10 * DAY_MS);
+        assert_eq!((card.state, card.main), (CardState::Token, Some(MainAction::CopyToken)));
+        let shown = card.token.unwrap();
+        assert_eq!(shown.left.map(|left| left.value), Some(49));
+        assert_eq!(shown.percent_left, Some(83));
+        assert!(!shown.masked.contains("0123456789"));
+        assert_eq!(
+            shown.scopes,
+            [
+                ("openid".to_owned(), ScopeState::Granted),
+                ("w_member_social".to_owned(), ScopeState::Missing),
+                ("email".to_owned(), ScopeState::Extra),
+            ]
+        );
+        let card = view(&Engine::default(), &tokens, NOW_MS + 60 * DAY_MS);
+        assert_eq!((card.state, card.main), (CardState::Expired, Some(MainAction::Authorize)));
+        assert_eq!(card.token.unwrap().percent_left, Some(0));
+    }
+
+    #[test]
+    fn a_token_without_an_end_is_valid() {
+        let card = view(&Engine::default(), &[("a".to_owned(), token(r#"{"access_token":"x"}"#))], NOW_MS + 999 * DAY_MS);
+        assert_eq!(card.state, CardState::Token);
+        assert_eq!(card.token.unwrap().percent_left, None);
+    }
+
+    #[test]
+    fn a_failed_flow_keeps_the_token_beside_its_finding() {
+        let mut engine = Engine::default();
+        start(&mut engine, "a", "f1", true);
+        engine.step(NOW_MS, Event::TabOpened { flow: FlowId("f1".to_owned()), tab: TabId(7) });
+        engine.step(NOW_MS, Event::TabRemoved(TabId(7)));
+        let card = view(&engine, &[("a".to_owned(), token(ANSWER))], NOW_MS);
+        assert_eq!((card.state, card.main), (CardState::Failed, Some(MainAction::Authorize)));
+        assert_eq!(card.finding.unwrap().code, "tab_closed");
+        assert!(card.token.is_some());
+        assert!(card.steps.iter().any(|step| step.state == StepState::Failed));
+        engine.step(NOW_MS, Event::Dismiss("a".to_owned()));
+        assert_eq!(view(&engine, &[], NOW_MS).state, CardState::Ready);
+    }
+
+    #[test]
+    fn a_refused_permission_offers_to_ask_again() {
+        let mut engine = Engine::default();
+        start(&mut engine, "a", "f1", false);
+        engine.step(NOW_MS, Event::PermissionRefused("a".to_owned()));
+        let card = view(&engine, &[], NOW_MS);
+        assert_eq!((card.state, card.main), (CardState::Failed, Some(MainAction::AllowAccess)));
+    }
+
+    #[test]
+    fn the_profile_with_the_newest_flow_is_open_and_the_rest_is_counted() {
+        let names: Vec<String> = (0..25).map(|number| format!("p{number}")).collect();
+        let index = Index { entries: names.iter().map(|id| IndexEntry { id: id.clone(), name: id.clone() }).collect() };
+        let profiles: Vec<Profile> = names.iter().map(|id| profile(id)).collect();
+        let mut engine = Engine::default();
+        start(&mut engine, "p3", "f1", false);
+        let model = |expanded| Model {
+            index: &index,
+            profiles: &profiles,
+            tokens: &[],
+            engine: &engine,
+            now_ms: NOW_MS,
+            expanded,
+            visible: VISIBLE_AT_FIRST,
+        };
+        let open = |view: &PopupView| -> Vec<String> {
+            view.profiles.iter().filter(|card| card.expanded).map(|card| card.id.clone()).collect()
+        };
+        let view = PopupView::new(&model(None));
+        assert_eq!((view.profiles.len(), view.more), (VISIBLE_AT_FIRST, 5));
+        assert_eq!(open(&view), ["p3"]);
+        assert_eq!(open(&PopupView::new(&model(Some("p7")))), ["p7"]);
+        assert!(open(&PopupView::new(&model(Some("")))).is_empty());
+    }
+
+    #[test]
+    fn a_mask_gives_nothing_away() {
+        assert_eq!(mask("AQV0123456789abcdefghijkl"), "AQV••••••••••••ijkl");
+        for short in ["", "short", "AQV0123456789abcdefghij", "ü".repeat(30).as_str()] {
+            assert!(mask(short).chars().all(|character| character == '•'), "{short}");
+        }
+    }
+}
