@@ -16,7 +16,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, HtmlElement};
 
-use crate::flow::{Engine, StoredToken};
+use crate::flow::{Engine, FlowId, StoredToken};
 use crate::plain::Record as _;
 use crate::profile::{Profile, TokenRecord};
 use crate::vault::{self, Index};
@@ -65,6 +65,15 @@ impl Default for Page {
 }
 
 impl Page {
+    /// The profile of a flow that is under way or was its profile's last.
+    fn profile_of(&self, flow: &FlowId) -> Option<String> {
+        let running = self.engine.flow(flow).map(|flow| flow.profile().to_owned());
+        running.or_else(|| {
+            let ended = self.engine.ended.iter().find(|ended| ended.flow == *flow);
+            ended.map(|ended| ended.profile.clone())
+        })
+    }
+
     fn profile(&self, id: &str) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.id == id)
     }
@@ -90,6 +99,7 @@ pub async fn popup() -> Result<(), JsValue> {
     }
     localise()?;
     load().await?;
+    with(|page| page.expanded = flow_in_address().and_then(|flow| page.profile_of(&flow)));
     setup::listen()?;
     home::listen()?;
     on_changed(|| {
@@ -104,6 +114,12 @@ pub async fn popup() -> Result<(), JsValue> {
     // Time left is text, and time goes by.
     dom::every(1000, || report(redraw()));
     redraw()
+}
+
+/// The flow whose result this page shows: it only chooses the profile that is open.
+fn flow_in_address() -> Option<FlowId> {
+    let hash = web_sys::window()?.location().hash().ok()?;
+    Some(FlowId(hash.strip_prefix('#')?.to_owned()))
 }
 
 /// Puts the texts of `_locales` into the static page; the English ones stand in it already.
