@@ -19,8 +19,24 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("flow", &["plain", "oauth", "provider", "profile", "diagnosis"]),
     ("handoff", &["plain", "oauth", "provider", "profile"]),
     ("vault", &["plain", "oauth", "provider", "profile", "flow"]),
-    ("view", &["plain", "oauth", "provider", "profile", "diagnosis", "flow", "vault"]),
-    ("browser", &["plain", "oauth", "provider", "profile", "diagnosis", "flow", "handoff", "vault", "view"]),
+    (
+        "view",
+        &["plain", "oauth", "provider", "profile", "diagnosis", "flow", "vault"],
+    ),
+    (
+        "browser",
+        &[
+            "plain",
+            "oauth",
+            "provider",
+            "profile",
+            "diagnosis",
+            "flow",
+            "handoff",
+            "vault",
+            "view",
+        ],
+    ),
 ];
 
 fn root() -> PathBuf {
@@ -36,7 +52,10 @@ fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted)) {
+            } else if path
+                .extension()
+                .is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted))
+            {
                 found.push(path);
             }
         }
@@ -53,7 +72,11 @@ fn read(path: &Path) -> String {
 fn code(path: &Path) -> String {
     let text = read(path);
     let shipped = text.split("#[cfg(test)]").next().unwrap();
-    shipped.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    shipped
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Where a pattern stands in these files.
@@ -88,7 +111,11 @@ fn rooms_depend_downwards_only() {
             for capture in named.captures_iter(&code(&path)) {
                 let other = capture.get(1).unwrap().as_str();
                 if known.contains(other) {
-                    assert!(other == room || may_use.contains(&other), "{} uses {other}", path.display());
+                    assert!(
+                        other == room || may_use.contains(&other),
+                        "{} uses {other}",
+                        path.display()
+                    );
                 }
             }
         }
@@ -109,7 +136,13 @@ fn every_room_is_listed() {
 #[test]
 fn browser_crates_are_for_webassembly_only() {
     let manifest = read(&root().join("Cargo.toml"));
-    let native = manifest.split("\n[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let native = manifest
+        .split("\n[dependencies]")
+        .nth(1)
+        .unwrap()
+        .split("\n[")
+        .next()
+        .unwrap();
     for name in ["wasm-bindgen", "web-sys", "js-sys", "gloo"] {
         assert!(!native.contains(name), "{name} is a dependency of every target");
     }
@@ -119,9 +152,16 @@ fn browser_crates_are_for_webassembly_only() {
 fn only_background_js_registers_listeners_of_the_worker() {
     // The pages redraw on `storage.onChanged`; nothing else is listened to from Rust.
     let rust = places(&files("src", &["rs"]), r"add_listener\(");
-    assert!(rust.iter().all(|place| place.contains("storage.rs") || place.contains("api.rs")), "{rust:#?}");
+    assert!(
+        rust.iter()
+            .all(|place| place.contains("storage.rs") || place.contains("api.rs")),
+        "{rust:#?}"
+    );
     let script = read(&root().join("extension/background.js"));
-    assert!(script.lines().count() <= 60, "background.js decides nothing and stays short");
+    assert!(
+        script.lines().count() <= 60,
+        "background.js decides nothing and stays short"
+    );
     assert!(!script.contains("await import") && !Regex::new(r"(?m)^await ").unwrap().is_match(&script));
 }
 
@@ -130,7 +170,10 @@ fn no_markup_is_written_and_no_code_is_inline_or_remote() {
     let mut sources = files("src", &["rs"]);
     sources.extend(files("www", &["js", "html"]));
     sources.extend(files("extension", &["js"]));
-    let places = places(&sources, r"inner_?html|outer_?html|insert_?adjacent_?html|document\.write|eval\(|new Function|set_inner|Html::");
+    let places = places(
+        &sources,
+        r"inner_?html|outer_?html|insert_?adjacent_?html|document\.write|eval\(|new Function|set_inner|Html::",
+    );
     assert!(places.is_empty(), "{places:#?}");
     for page in files("www", &["html"]) {
         let page = read(&page);
@@ -138,9 +181,15 @@ fn no_markup_is_written_and_no_code_is_inline_or_remote() {
             ("inline script", r"<script(?:\s[^>]*)?>\s*[^<\s]"),
             ("inline handler", r"\son\w+\s*="),
             ("inline style", r"<style|\sstyle\s*="),
-            ("remote resource", r#"<(?:script|link|img|iframe|source)[^>]*(?:src|href)\s*=\s*["'](?:https?:)?//"#),
+            (
+                "remote resource",
+                r#"<(?:script|link|img|iframe|source)[^>]*(?:src|href)\s*=\s*["'](?:https?:)?//"#,
+            ),
         ] {
-            assert!(!Regex::new(&format!("(?i){pattern}")).unwrap().is_match(&page), "{what}");
+            assert!(
+                !Regex::new(&format!("(?i){pattern}")).unwrap().is_match(&page),
+                "{what}"
+            );
         }
     }
 }
@@ -161,14 +210,35 @@ fn static_texts_are_those_of_the_locale() {
     let messages = messages();
     let page = read(&root().join("www/popup.html"));
     let mut seen = 0;
-    for capture in Regex::new(r#"data-i18n="(\w+)"[^>]*>([^<]*)"#).unwrap().captures_iter(&page) {
+    for capture in Regex::new(r#"data-i18n="(\w+)"[^>]*>([^<]*)"#)
+        .unwrap()
+        .captures_iter(&page)
+    {
         seen += 1;
-        assert_eq!(messages.get(&capture[1]).map(String::as_str), Some(&capture[2]), "{}", &capture[1]);
+        assert_eq!(
+            messages.get(&capture[1]).map(String::as_str),
+            Some(&capture[2]),
+            "{}",
+            &capture[1]
+        );
     }
-    for (data, attribute) in [("label", "aria-label"), ("placeholder", "placeholder"), ("title", "title")] {
-        for tag in Regex::new(r"<[^>]+>").unwrap().find_iter(&page).map(|tag| tag.as_str()) {
-            let Some(key) = Regex::new(&format!(r#"data-i18n-{data}="(\w+)""#)).unwrap().captures(tag) else { continue };
-            let text = Regex::new(&format!(r#"\s{attribute}="([^"]*)""#)).unwrap().captures(tag).unwrap();
+    let tags = Regex::new(r"<[^>]+>").unwrap();
+    for (data, attribute) in [
+        ("label", "aria-label"),
+        ("placeholder", "placeholder"),
+        ("title", "title"),
+    ] {
+        for tag in tags.find_iter(&page).map(|tag| tag.as_str()) {
+            let Some(key) = Regex::new(&format!(r#"data-i18n-{data}="(\w+)""#))
+                .unwrap()
+                .captures(tag)
+            else {
+                continue;
+            };
+            let text = Regex::new(&format!(r#"\s{attribute}="([^"]*)""#))
+                .unwrap()
+                .captures(tag)
+                .unwrap();
             seen += 1;
             assert_eq!(messages.get(&key[1]).map(String::as_str), Some(&text[1]), "{}", &key[1]);
         }
@@ -181,20 +251,40 @@ fn every_text_is_used_and_every_key_exists() {
     let messages = messages();
     let sources: String = files("src", &["rs"]).iter().map(|path| code(path)).collect();
     let page = read(&root().join("www/popup.html")) + &read(&root().join("extension/manifest.source.json"));
-    let literals: BTreeSet<&str> =
-        Regex::new(r#""([a-z][a-z0-9_]*)""#).unwrap().captures_iter(&sources).map(|found| found.get(1).unwrap().as_str()).collect();
+    let literals: BTreeSet<&str> = Regex::new(r#""([a-z][a-z0-9_]*)""#)
+        .unwrap()
+        .captures_iter(&sources)
+        .map(|found| found.get(1).unwrap().as_str())
+        .collect();
     // Keys that are put together from a prefix and a code.
     let made = |key: &str| {
-        let parts = [("state_", ""), ("step_state_", ""), ("error_client_id_", ""), ("error_client_secret_", ""),
-            ("error_redirect_uri_", ""), ("error_scope_", ""), ("error_name_", ""), ("error_provider_", ""),
-            ("finding_", "_what"), ("finding_", "_why"), ("finding_", "_fix"), ("finding_", "_action"), ("", "_active")];
+        let parts = [
+            ("state_", ""),
+            ("step_state_", ""),
+            ("error_client_id_", ""),
+            ("error_client_secret_", ""),
+            ("error_redirect_uri_", ""),
+            ("error_scope_", ""),
+            ("error_name_", ""),
+            ("error_provider_", ""),
+            ("finding_", "_what"),
+            ("finding_", "_why"),
+            ("finding_", "_fix"),
+            ("finding_", "_action"),
+            ("", "_active"),
+        ];
         parts.iter().any(|(prefix, suffix)| {
-            key.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix)).is_some_and(|code| literals.contains(code))
+            key.strip_prefix(prefix)
+                .and_then(|rest| rest.strip_suffix(suffix))
+                .is_some_and(|code| literals.contains(code))
         })
     };
     for key in messages.keys() {
         let in_page = page.contains(&format!("\"{key}\"")) || page.contains(&format!("__MSG_{key}__"));
-        assert!(in_page || literals.contains(key.as_str()) || made(key), "{key} is used nowhere");
+        assert!(
+            in_page || literals.contains(key.as_str()) || made(key),
+            "{key} is used nowhere"
+        );
     }
     let keys = Regex::new(r#"texts?(?:_with)?\(\s*"(\w+)""#).unwrap();
     let browser: String = files("src/browser", &["rs"]).iter().map(|path| code(path)).collect();
@@ -213,7 +303,10 @@ fn every_finding_has_its_texts() {
         let code = found.iter().skip(1).flatten().next().unwrap().as_str();
         seen.insert(code.to_owned());
         for part in ["what", "why", "fix", "action"] {
-            assert!(messages.contains_key(&format!("finding_{code}_{part}")), "finding_{code}_{part} is missing");
+            assert!(
+                messages.contains_key(&format!("finding_{code}_{part}")),
+                "finding_{code}_{part} is missing"
+            );
         }
     }
     assert!(seen.len() > 25, "{seen:?}");
@@ -223,7 +316,10 @@ fn every_finding_has_its_texts() {
 #[test]
 fn every_invariant_names_a_test_that_exists() {
     let page = read(&root().join("ARCHITECTURE.md"));
-    let rows: Vec<&str> = page.lines().filter(|line| Regex::new(r"^\| I\d+ \|").unwrap().is_match(line)).collect();
+    let rows: Vec<&str> = page
+        .lines()
+        .filter(|line| Regex::new(r"^\| I\d+ \|").unwrap().is_match(line))
+        .collect();
     assert!(rows.len() >= 12, "{} invariants", rows.len());
     let held = Regex::new(r"`([\w./-]+\.(?:rs|mjs))`: `([^`]+)`").unwrap();
     for row in rows {
@@ -232,7 +328,12 @@ fn every_invariant_names_a_test_that_exists() {
             tests += 1;
             let path = root().join(&found[1]);
             assert!(path.exists(), "{} does not exist: {row}", &found[1]);
-            assert!(read(&path).contains(&found[2]), "{} has no test {}", &found[1], &found[2]);
+            assert!(
+                read(&path).contains(&found[2]),
+                "{} has no test {}",
+                &found[1],
+                &found[2]
+            );
         }
         assert!(tests > 0, "no test is named: {row}");
     }

@@ -164,7 +164,11 @@ impl World {
     }
 
     fn granted_flows(&self, engine: &Engine) -> Vec<(FlowId, bool)> {
-        engine.flows.iter().map(|flow| (flow.id.clone(), self.granted)).collect()
+        engine
+            .flows
+            .iter()
+            .map(|flow| (flow.id.clone(), self.granted))
+            .collect()
     }
 
     /// A browser event: it wakes the worker if there is none.
@@ -175,11 +179,19 @@ impl World {
             let stored = engine
                 .flows
                 .iter()
-                .filter(|flow| self.tokens.get(flow.profile()).is_some_and(|token| token.flow == flow.id))
+                .filter(|flow| {
+                    self.tokens
+                        .get(flow.profile())
+                        .is_some_and(|token| token.flow == flow.id)
+                })
                 .map(|flow| flow.id.clone())
                 .collect();
             let granted = self.granted_flows(&engine);
-            queue.push(Event::WorkerStarted { stored, granted, rules: self.rules.keys().copied().collect() });
+            queue.push(Event::WorkerStarted {
+                stored,
+                granted,
+                rules: self.rules.keys().copied().collect(),
+            });
             self.worker = Some(engine);
         }
         queue.push(event);
@@ -226,11 +238,18 @@ impl World {
             }
             Effect::Navigate { flow, .. } => return vec![Event::Navigated(flow)],
             Effect::CheckPermission { flow, .. } => {
-                return vec![Event::PermissionChecked { flow, granted: self.granted }];
+                return vec![Event::PermissionChecked {
+                    flow,
+                    granted: self.granted,
+                }];
             }
             Effect::Exchange { flow, request } => {
                 let body = request.body.expose();
-                let code = url::form_urlencoded::parse(body).find(|(name, _)| name == "code").unwrap().1.into_owned();
+                let code = url::form_urlencoded::parse(body)
+                    .find(|(name, _)| name == "code")
+                    .unwrap()
+                    .1
+                    .into_owned();
                 *self.posts.entry(code.clone()).or_default() += 1;
                 self.exchanges.push((flow, code));
             }
@@ -272,7 +291,9 @@ impl World {
             Action::Refuse(profile) => self.deliver(Event::PermissionRefused(profile.to_string())),
             Action::Callback(which, answer, elsewhere) => self.callback(*which, *answer, *elsewhere),
             Action::Again(same_tab) => {
-                let Some((url, dead_ms)) = self.last_callback.clone() else { return };
+                let Some((url, dead_ms)) = self.last_callback.clone() else {
+                    return;
+                };
                 let tab = match self.tabs.first() {
                     Some(tab) if *same_tab => *tab,
                     _ => TabId(i32::try_from(self.fresh()).unwrap()),
@@ -287,7 +308,10 @@ impl World {
                     return;
                 }
                 let (flow, _) = self.exchanges.remove(usize::from(*which) % self.exchanges.len());
-                self.deliver(Event::TokenAnswered { flow, answer: answer(*outcome) });
+                self.deliver(Event::TokenAnswered {
+                    flow,
+                    answer: answer(*outcome),
+                });
             }
             Action::CloseTab(which) => {
                 let tabs: Vec<TabId> = self.tabs.iter().copied().collect();
@@ -324,7 +348,11 @@ impl World {
         let number = self.fresh();
         let state = format!("state-{number}");
         let id = FlowId(format!("flow-{number}"));
-        self.seen.push(Seen { id: id.clone(), state: state.clone(), tab: None });
+        self.seen.push(Seen {
+            id: id.clone(),
+            state: state.clone(),
+            tab: None,
+        });
         self.deliver(Event::Authorize(Box::new(NewFlow {
             id,
             snapshot: Snapshot {
@@ -357,9 +385,9 @@ impl World {
         let (own_tab, state, id) = (seen.tab.unwrap(), seen.state.clone(), seen.id.clone());
         // The provider answers only a tab that was sent there.
         let engine = self.worker.as_ref().or(self.session.as_ref());
-        let sent = engine.and_then(|engine| engine.flow(&id)).is_some_and(|flow| {
-            matches!(flow.phase, Phase::AwaitingRedirect { navigated: true, .. })
-        });
+        let sent = engine
+            .and_then(|engine| engine.flow(&id))
+            .is_some_and(|flow| matches!(flow.phase, Phase::AwaitingRedirect { navigated: true, .. }));
         if !sent {
             return;
         }
@@ -374,7 +402,11 @@ impl World {
         let url = Url::parse(&format!("{REDIRECT_URI}?{query}")).unwrap();
         // Without our state, another tab's callback is the person's own business.
         let elsewhere = elsewhere && !matches!(answer, Answer::WrongState | Answer::NoState);
-        let tab = if elsewhere { TabId(i32::try_from(self.fresh()).unwrap()) } else { own_tab };
+        let tab = if elsewhere {
+            TabId(i32::try_from(self.fresh()).unwrap())
+        } else {
+            own_tab
+        };
         let lifetime_ms = provider::by_id("linkedin").unwrap().code_lifetime_s * 1000;
         // A code without our state is not one of ours: blocked in the flow's tab, and later unless a kill came between.
         if !matches!(answer, Answer::WrongState | Answer::NoState) {
@@ -388,7 +420,10 @@ impl World {
         self.kill_after = None;
         self.deliver(Event::Tick);
         while let Some((flow, _)) = self.exchanges.pop() {
-            self.deliver(Event::TokenAnswered { flow, answer: answer(Outcome::Timeout) });
+            self.deliver(Event::TokenAnswered {
+                flow,
+                answer: answer(Outcome::Timeout),
+            });
         }
         for _ in 0..4 {
             self.now_ms += 3_600_000;
@@ -401,9 +436,16 @@ impl World {
         for (code, posts) in &self.posts {
             prop_assert!(*posts <= 1, "{code} was posted {posts} times");
         }
-        prop_assert!(self.redirect_host_requests.is_empty(), "the redirect host got {:?}", self.redirect_host_requests);
+        prop_assert!(
+            self.redirect_host_requests.is_empty(),
+            "the redirect host got {:?}",
+            self.redirect_host_requests
+        );
         for (profile, flow) in &self.acknowledged {
-            prop_assert!(self.tokens.contains_key(profile), "the token of {flow:?} was called stored and is not");
+            prop_assert!(
+                self.tokens.contains_key(profile),
+                "the token of {flow:?} was called stored and is not"
+            );
         }
         Ok(())
     }
@@ -420,22 +462,29 @@ impl World {
 
 /// The model of a session rule; tests/properties.rs holds the regular expressions to [`RedirectUri::is_at`].
 fn blocks(rule: &Rule, url: &Url, tab: TabId) -> bool {
-    let Some(regex) = &rule.condition.regex_filter else { return false };
+    let Some(regex) = &rule.condition.regex_filter else {
+        return false;
+    };
     if rule.condition.resource_types != ["main_frame"] || !RedirectUri::parse(REDIRECT_URI).unwrap().is_at(url) {
         return false;
     }
     match &rule.condition.tab_ids {
         Some(tabs) => tabs.contains(&tab),
-        None => url.query().unwrap_or_default().split('&').any(|pair| {
-            regex.replace('\\', "").contains(&format!("{pair}([&#]|$)"))
-        }),
+        None => url
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .any(|pair| regex.replace('\\', "").contains(&format!("{pair}([&#]|$)"))),
     }
 }
 
 fn answer(outcome: Outcome) -> Result<HttpResponse, TransportError> {
     let (status, body) = match outcome {
         Outcome::Token => (200, r#"{"access_token":"AQX-simulated","expires_in":5183999}"#),
-        Outcome::Refused => (401, r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#),
+        Outcome::Refused => (
+            401,
+            r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#,
+        ),
         Outcome::Timeout => return Err(TransportError::Timeout),
     };
     Ok(HttpResponse {
@@ -500,10 +549,16 @@ fn a_stray_code_stays_blocked() {
         world.act(&Action::Callback(0, answer, false));
         let code = format!("code-{}", world.next);
         let other_tab = TabId(1000);
-        world.navigate(&Url::parse(&format!("{REDIRECT_URI}?code={code}&state=other")).unwrap(), other_tab);
+        world.navigate(
+            &Url::parse(&format!("{REDIRECT_URI}?code={code}&state=other")).unwrap(),
+            other_tab,
+        );
         world.check().unwrap();
         // The person's own login at that host, in another tab, is none of ours.
-        world.navigate(&Url::parse(&format!("{REDIRECT_URI}?code=own&state=own")).unwrap(), other_tab);
+        world.navigate(
+            &Url::parse(&format!("{REDIRECT_URI}?code=own&state=own")).unwrap(),
+            other_tab,
+        );
         assert_eq!(world.redirect_host_requests.len(), 1);
         world.settle();
         world.check_settled().unwrap();
@@ -526,7 +581,10 @@ fn a_kill_at_every_effect_of_the_plain_way_has_a_defined_end() {
         world.check_settled().unwrap();
         let engine = world.worker.as_ref().unwrap();
         ends.insert(match engine.ended_of("0") {
-            Some(ended) => ended.finding.as_ref().map_or("token".to_owned(), |finding| finding.code.clone()),
+            Some(ended) => ended
+                .finding
+                .as_ref()
+                .map_or("token".to_owned(), |finding| finding.code.clone()),
             // The click itself was lost before anything was written down or done.
             None => "nothing".to_owned(),
         });

@@ -90,6 +90,21 @@ pub(super) fn from_template(id: &str) -> Result<Element, JsValue> {
         .ok_or_else(|| missing(id))
 }
 
+/// The children of a list, made this many with copies of a template.
+pub(super) fn children(list: &Element, count: usize, template: &str) -> Result<Vec<Element>, JsValue> {
+    while list.child_element_count() as usize > count {
+        list.last_element_child().ok_or_else(|| missing("child"))?.remove();
+    }
+    while (list.child_element_count() as usize) < count {
+        let child = from_template(template)?;
+        list.append_child(&child)?;
+    }
+    let children = list.children();
+    Ok((0..children.length())
+        .filter_map(|index| children.item(index))
+        .collect())
+}
+
 /// Listens for as long as the page lives.
 pub(super) fn listen(
     target: &web_sys::EventTarget,

@@ -209,10 +209,15 @@ async fn authorize(id: &str) -> Result<(), JsValue> {
         .and_then(|secret| secret.for_endpoint(&token_endpoint))
         .cloned();
     let permitted = granted(&profile.hosts()).await?;
-    let snapshot = Snapshot { provider, profile, client_secret };
-    let code_verifier = match provider.pkce.is_sent() {
-        true => Some(CodeVerifier::from_entropy(&entropy::bytes()?)),
-        false => None,
+    let snapshot = Snapshot {
+        provider,
+        profile,
+        client_secret,
+    };
+    let code_verifier = if provider.pkce.is_sent() {
+        Some(CodeVerifier::from_entropy(&entropy::bytes()?))
+    } else {
+        None
     };
     let flow = NewFlow {
         id: FlowId(entropy::name()?),

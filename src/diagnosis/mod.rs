@@ -25,7 +25,13 @@ pub enum Fix {
     /// Open the profile's form.
     EditProfile,
 }
-record!(enum Fix { AuthorizeAgain, AllowAccess, EditProfile });
+record!(
+    enum Fix {
+        AuthorizeAgain,
+        AllowAccess,
+        EditProfile,
+    }
+);
 
 /// One result of a diagnosis.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +45,12 @@ pub struct Finding {
     /// The provider's or the browser's own words.
     pub evidence: Option<String>,
 }
-record!(Finding { code, args, fix, evidence });
+record!(Finding {
+    code,
+    args,
+    fix,
+    evidence
+});
 
 /// Explains why a flow ended without a token.
 #[must_use]
@@ -130,7 +141,9 @@ fn unauthorized_scope(description: &str, provider: &Provider) -> Finding {
             Fix::EditProfile,
         ),
         Some((_, ScopeStatus::Closed)) => with("unauthorized_scope_closed", vec![scope], Fix::EditProfile),
-        Some((product, ScopeStatus::Current)) => with("unauthorized_scope", vec![scope, product.to_owned()], Fix::EditProfile),
+        Some((product, ScopeStatus::Current)) => {
+            with("unauthorized_scope", vec![scope, product.to_owned()], Fix::EditProfile)
+        }
         None => with("unauthorized_scope_unknown", vec![scope], Fix::EditProfile),
     }
 }
@@ -245,7 +258,11 @@ mod tests {
     use crate::provider;
 
     fn of(failure: &Failure) -> Finding {
-        diagnose(failure, provider::by_id("linkedin").unwrap(), &["www.linkedin.com".to_owned(), "localhost".to_owned()])
+        diagnose(
+            failure,
+            provider::by_id("linkedin").unwrap(),
+            &["www.linkedin.com".to_owned(), "localhost".to_owned()],
+        )
     }
 
     fn redirected(error: &str, description: &str) -> Finding {
@@ -278,7 +295,12 @@ mod tests {
     fn errors_of_the_authorization_endpoint() {
         let scope = |name: &str| format!("Scope \"{name}\" is not authorized for your application");
         for (error, description, code, args) in [
-            ("user_cancelled_login", "The user cancelled LinkedIn login".to_owned(), "user_cancelled_login", vec![]),
+            (
+                "user_cancelled_login",
+                "The user cancelled LinkedIn login".to_owned(),
+                "user_cancelled_login",
+                vec![],
+            ),
             (
                 "user_cancelled_authorize",
                 "The user cancelled the authorization".to_owned(),
@@ -286,7 +308,12 @@ mod tests {
                 vec![],
             ),
             ("access_denied", String::new(), "access_denied", vec![]),
-            ("invalid_request", "You need to pass the \"scope\" parameter".to_owned(), "scope_missing", vec![]),
+            (
+                "invalid_request",
+                "You need to pass the \"scope\" parameter".to_owned(),
+                "scope_missing",
+                vec![],
+            ),
             (
                 "unauthorized_scope_error",
                 scope("w_member_social"),
@@ -299,12 +326,26 @@ mod tests {
                 "unauthorized_scope_legacy",
                 vec!["r_liteprofile", "openid profile"],
             ),
-            ("unauthorized_scope_error", scope("opnid"), "unauthorized_scope_unknown", vec!["opnid"]),
-            ("server_error", "later".to_owned(), "authorization_error", vec!["server_error", "later"]),
+            (
+                "unauthorized_scope_error",
+                scope("opnid"),
+                "unauthorized_scope_unknown",
+                vec!["opnid"],
+            ),
+            (
+                "server_error",
+                "later".to_owned(),
+                "authorization_error",
+                vec!["server_error", "later"],
+            ),
         ] {
             let finding = redirected(error, &description);
             assert_eq!(finding.code, code, "{error} {description}");
-            assert_eq!(finding.args.first().map(String::as_str), args.first().copied(), "{error} {description}");
+            assert_eq!(
+                finding.args.first().map(String::as_str),
+                args.first().copied(),
+                "{error} {description}"
+            );
             assert!(finding.evidence.unwrap().starts_with(error));
         }
     }
@@ -314,9 +355,24 @@ mod tests {
         const LONG: &str = "Unable to retrieve access token: appid/redirect uri/code verifier does not match authorization \
             code. Or authorization code expired. Or external member binding exists";
         for (status, error, description, code) in [
-            (401, "invalid_client", "Client authentication failed", "client_authentication_failed"),
-            (401, "invalid_client_id", "Client authentication failed", "client_authentication_failed"),
-            (400, "invalid_client_id", "The passed in client_id is invalid \"78x\"", "invalid_client_id"),
+            (
+                401,
+                "invalid_client",
+                "Client authentication failed",
+                "client_authentication_failed",
+            ),
+            (
+                401,
+                "invalid_client_id",
+                "Client authentication failed",
+                "client_authentication_failed",
+            ),
+            (
+                400,
+                "invalid_client_id",
+                "The passed in client_id is invalid \"78x\"",
+                "invalid_client_id",
+            ),
             (
                 401,
                 "invalid_request",
@@ -325,7 +381,12 @@ mod tests {
             ),
             (400, "invalid_request", LONG, "code_mismatch"),
             (400, "invalid_redirect_uri", LONG, "code_mismatch"),
-            (400, "invalid_request", "A required parameter \"redirect_uri\" is missing", "parameter_missing"),
+            (
+                400,
+                "invalid_request",
+                "A required parameter \"redirect_uri\" is missing",
+                "parameter_missing",
+            ),
             (
                 401,
                 "access_denied",
@@ -340,23 +401,38 @@ mod tests {
             assert_eq!(finding.code, code, "{status} {error} {description}");
             assert!(finding.evidence.unwrap().contains(error));
         }
-        assert_eq!(refused(400, "x", "A required parameter \"code\" is missing").args, ["code"]);
+        assert_eq!(
+            refused(400, "x", "A required parameter \"code\" is missing").args,
+            ["code"]
+        );
     }
 
     #[test]
     fn answers_that_are_no_token() {
-        assert_eq!(answered(200, "text/html", "<html>Sign in to the network</html>").code, "token_not_json");
-        assert_eq!(answered(502, "text/html", "<html>Bad gateway</html>").code, "token_server_error");
+        assert_eq!(
+            answered(200, "text/html", "<html>Sign in to the network</html>").code,
+            "token_not_json"
+        );
+        assert_eq!(
+            answered(502, "text/html", "<html>Bad gateway</html>").code,
+            "token_server_error"
+        );
         assert_eq!(answered(429, "text/html", "slow down").code, "token_rate_limited");
         assert_eq!(answered(200, "application/json", "{}").code, "token_malformed");
         assert_eq!(answered(200, "application/json", "[]").code, "token_malformed");
-        assert_eq!(answered(200, "application/json", r#"{"access_token":"#).code, "token_not_json");
+        assert_eq!(
+            answered(200, "application/json", r#"{"access_token":"#).code,
+            "token_not_json"
+        );
     }
 
     #[test]
     fn a_refused_permission_names_the_hosts() {
         let finding = of(&Failure::PermissionRefused);
-        assert_eq!((finding.args, finding.fix), (vec!["www.linkedin.com, localhost".to_owned()], Fix::AllowAccess));
+        assert_eq!(
+            (finding.args, finding.fix),
+            (vec!["www.linkedin.com, localhost".to_owned()], Fix::AllowAccess)
+        );
     }
 
     #[test]

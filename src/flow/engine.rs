@@ -32,7 +32,13 @@ pub struct Engine {
     /// Callbacks that stay blocked.
     pub guards: Vec<Guard>,
 }
-record!(Engine { v, next_rule, flows, ended, guards });
+record!(Engine {
+    v,
+    next_rule,
+    flows,
+    ended,
+    guards
+});
 
 impl Default for Engine {
     fn default() -> Self {
@@ -64,7 +70,10 @@ impl Engine {
     /// When something has to be given up or cleared, in milliseconds of the Unix epoch.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        let flows = self.flows.iter().flat_map(|flow| flow.wake_ms.into_iter().chain([flow.deadline_ms]));
+        let flows = self
+            .flows
+            .iter()
+            .flat_map(|flow| flow.wake_ms.into_iter().chain([flow.deadline_ms]));
         flows.chain(self.guards.iter().map(|guard| guard.until_ms)).min()
     }
 
@@ -260,20 +269,19 @@ impl Turn<'_> {
     }
 
     fn navigated(&mut self, id: &FlowId) {
-        if let Some(flow) = self.engine.flow_mut(id) {
-            if let Phase::AwaitingRedirect {
+        if let Some(flow) = self.engine.flow_mut(id)
+            && let Phase::AwaitingRedirect {
                 navigated: navigated @ false,
                 ..
             } = &mut flow.phase
-            {
-                *navigated = true;
-                flow.wake_ms = None;
-                flow.steps.push(Step {
-                    name: StepName::Open,
-                    at_ms: self.now_ms,
-                });
-                self.changed = true;
-            }
+        {
+            *navigated = true;
+            flow.wake_ms = None;
+            flow.steps.push(Step {
+                name: StepName::Open,
+                at_ms: self.now_ms,
+            });
+            self.changed = true;
         }
     }
 
@@ -473,10 +481,11 @@ impl Turn<'_> {
     }
 
     fn tab_removed(&mut self, tab: TabId) {
-        let flow =
-            self.engine.flows.iter().find(
-                |flow| matches!(flow.phase, Phase::AwaitingRedirect { tab: flow_tab, .. } if flow_tab == tab),
-            );
+        let flow = self
+            .engine
+            .flows
+            .iter()
+            .find(|flow| matches!(flow.phase, Phase::AwaitingRedirect { tab: flow_tab, .. } if flow_tab == tab));
         if let Some(id) = flow.map(|flow| flow.id.clone()) {
             self.fail(&id, Failure::TabClosed);
         }
@@ -484,7 +493,11 @@ impl Turn<'_> {
 
     fn cancel(&mut self, id: &FlowId) {
         // A code that was posted can't be called back; its answer still counts.
-        if self.engine.flow(id).is_some_and(|flow| !matches!(flow.phase, Phase::Exchanging)) {
+        if self
+            .engine
+            .flow(id)
+            .is_some_and(|flow| !matches!(flow.phase, Phase::Exchanging))
+        {
             self.fail(id, Failure::Cancelled);
         }
     }
@@ -521,13 +534,12 @@ impl Turn<'_> {
         for (id, phase) in flows {
             match phase {
                 Phase::AwaitingPermission if permitted(&id) => self.open(&id),
-                Phase::AwaitingPermission => {}
                 Phase::Opening => self.fail(&id, Failure::Interrupted),
                 Phase::AwaitingRedirect { .. } if !permitted(&id) => {
                     self.fail(&id, Failure::PermissionRemoved);
                 }
                 Phase::AwaitingRedirect { tab, navigated: false } => self.arm_and_navigate(&id, tab),
-                Phase::AwaitingRedirect { .. } => {}
+                Phase::AwaitingPermission | Phase::AwaitingRedirect { .. } => {}
                 Phase::Captured { .. } => self.check_permission(&id),
                 Phase::Exchanging if stored.contains(&id) => self.token_stored(&id),
                 Phase::Exchanging => self.fail(&id, Failure::OutcomeUnknown),
@@ -571,7 +583,12 @@ impl Turn<'_> {
             keep
         });
         while self.engine.guards.len() > GUARDS_AT_MOST {
-            let oldest = self.engine.guards.iter().enumerate().min_by_key(|(_, guard)| (!guard.redeemed, guard.until_ms));
+            let oldest = self
+                .engine
+                .guards
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, guard)| (!guard.redeemed, guard.until_ms));
             let Some((place, _)) = oldest else { break };
             dead.extend(self.engine.guards.remove(place).rules);
         }
@@ -587,7 +604,9 @@ impl Turn<'_> {
 
     /// Ends a flow: its secrets go, its tab's rule goes, and its `state` stays blocked while a code could still live.
     fn end(&mut self, id: &FlowId, failure: Option<Failure>) {
-        let Some(place) = self.engine.flows.iter().position(|flow| flow.id == *id) else { return };
+        let Some(place) = self.engine.flows.iter().position(|flow| flow.id == *id) else {
+            return;
+        };
         let flow = self.engine.flows.remove(place);
         self.changed = true;
         let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();

@@ -27,7 +27,11 @@ pub struct Snapshot {
     /// The secret, where the provider wants one.
     pub client_secret: Option<ClientSecret>,
 }
-record!(Snapshot { provider, profile, client_secret });
+record!(Snapshot {
+    provider,
+    profile,
+    client_secret
+});
 
 /// Where a flow stands.
 #[derive(Clone, Debug)]
@@ -81,7 +85,16 @@ pub enum StepName {
     /// The token was stored.
     Store,
 }
-record!(enum StepName { Permission, Open, SignIn, Capture, Exchange, Store });
+record!(
+    enum StepName {
+        Permission,
+        Open,
+        SignIn,
+        Capture,
+        Exchange,
+        Store,
+    }
+);
 
 impl StepName {
     /// All steps, in their order.
@@ -157,7 +170,13 @@ pub struct Ended {
     /// When, in milliseconds of the Unix epoch.
     pub at_ms: u64,
 }
-record!(Ended { profile, flow, finding, steps, at_ms });
+record!(Ended {
+    profile,
+    flow,
+    finding,
+    steps,
+    at_ms
+});
 
 /// Keeps blocking one flow's callback after the flow ended, so that Back, Reload or a reopened tab can't bring its code
 /// to the redirect host.
@@ -172,7 +191,12 @@ pub struct Guard {
     /// Whether the code is already used up.
     pub redeemed: bool,
 }
-record!(Guard { flow, rules, until_ms, redeemed });
+record!(Guard {
+    flow,
+    rules,
+    until_ms,
+    redeemed
+});
 
 /// A token as it stands in `storage.local`, with the flow that brought it: after a kill it tells a finished exchange
 /// from an unknown one.

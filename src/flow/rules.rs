@@ -100,7 +100,10 @@ impl RuleCondition {
             ("isUrlFilterCaseSensitive", self.is_url_filter_case_sensitive.to_plain()),
             ("resourceTypes", texts(&self.resource_types)),
             ("tabIds", self.tab_ids.to_plain()),
-            ("requestMethods", self.request_methods.as_ref().map_or(Plain::Null, texts)),
+            (
+                "requestMethods",
+                self.request_methods.as_ref().map_or(Plain::Null, texts),
+            ),
             ("initiatorDomains", self.initiator_domains.to_plain()),
         ];
         object(members.into_iter().filter(|(_, value)| *value != Plain::Null).collect())
@@ -139,7 +142,12 @@ impl Flow {
         block(
             self.rule + 2,
             RuleCondition {
-                regex_filter: Some(self.snapshot.profile.redirect_uri.rule_regex_with("state", self.state.expose())),
+                regex_filter: Some(
+                    self.snapshot
+                        .profile
+                        .redirect_uri
+                        .rule_regex_with("state", self.state.expose()),
+                ),
                 ..RuleCondition::default()
             },
         )

@@ -3,7 +3,7 @@
 use crate::oauth::authorization::AuthorizationRequest;
 use crate::oauth::http::HttpRequest;
 use crate::oauth::pkce::CodeChallenge;
-use crate::oauth::redirect::{RedirectError, Expected, parse_authorization_response};
+use crate::oauth::redirect::{Expected, RedirectError, parse_authorization_response};
 use crate::oauth::secret::AuthorizationCode;
 use crate::oauth::token::TokenRequest;
 use crate::provider::OriginPolicy;
@@ -62,7 +62,11 @@ impl Flow {
 
     /// The token request for a code.
     pub(super) fn token_request(&self, code: &AuthorizationCode) -> HttpRequest {
-        let Snapshot { provider, profile, client_secret } = &self.snapshot;
+        let Snapshot {
+            provider,
+            profile,
+            client_secret,
+        } = &self.snapshot;
         let request = TokenRequest {
             endpoint: &provider.token_endpoint_url(),
             client_id: &profile.client_id,

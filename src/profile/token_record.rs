@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plain::record;
 use crate::oauth::{AccessToken, IdToken, RefreshToken, Scopes, TokenResponse};
+use crate::plain::record;
 
 /// Whether a scope that was asked for came, or one that was not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -75,7 +75,10 @@ pub struct SecretRecord {
     /// Origin of the token endpoint that it was entered for.
     pub token_origin: String,
 }
-record!(SecretRecord { client_secret, token_origin });
+record!(SecretRecord {
+    client_secret,
+    token_origin
+});
 
 impl SecretRecord {
     /// Binds a secret to the token endpoint that it was entered for.

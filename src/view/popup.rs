@@ -365,7 +365,10 @@ mod tests {
             &Scopes::parse("openid w_member_social").unwrap(),
             NOW_MS,
         );
-        StoredToken { flow: FlowId("f0".to_owned()), token }
+        StoredToken {
+            flow: FlowId("f0".to_owned()),
+            token,
+        }
     }
 
     fn start(engine: &mut Engine, profile_id: &str, flow: &str, permitted: bool) {
@@ -386,7 +389,12 @@ mod tests {
     }
 
     fn view(engine: &Engine, tokens: &[(String, StoredToken)], now_ms: u64) -> ProfileView {
-        let index = Index { entries: vec![IndexEntry { id: "a".to_owned(), name: "A".to_owned() }] };
+        let index = Index {
+            entries: vec![IndexEntry {
+                id: "a".to_owned(),
+                name: "A".to_owned(),
+            }],
+        };
         let view = PopupView::new(&Model {
             index: &index,
             profiles: &[profile("a")],
@@ -414,7 +422,10 @@ mod tests {
         let mut engine = Engine::default();
         start(&mut engine, "a", "f1", false);
         let card = view(&engine, &[], NOW_MS);
-        assert_eq!((card.state, card.main), (CardState::WaitingPermission, Some(MainAction::AllowAccess)));
+        assert_eq!(
+            (card.state, card.main),
+            (CardState::WaitingPermission, Some(MainAction::AllowAccess))
+        );
         assert_eq!(card.steps[0].state, StepState::Active);
     }
 
@@ -422,13 +433,22 @@ mod tests {
     fn a_flow_under_way_hides_what_was_before() {
         let mut engine = Engine::default();
         start(&mut engine, "a", "f1", true);
-        engine.step(NOW_MS, Event::TabOpened { flow: FlowId("f1".to_owned()), tab: TabId(7) });
+        engine.step(
+            NOW_MS,
+            Event::TabOpened {
+                flow: FlowId("f1".to_owned()),
+                tab: TabId(7),
+            },
+        );
         engine.step(NOW_MS + 120, Event::Navigated(FlowId("f1".to_owned())));
         let card = view(&engine, &[("a".to_owned(), token(ANSWER))], NOW_MS);
         assert_eq!((card.state, card.main), (CardState::Running, None));
         assert_eq!(card.flow, Some(FlowId("f1".to_owned())));
         let states: Vec<StepState> = card.steps.iter().map(|step| step.state).collect();
-        assert_eq!(states[..4], [StepState::Done, StepState::Done, StepState::Active, StepState::Pending]);
+        assert_eq!(
+            states[..4],
+            [StepState::Done, StepState::Done, StepState::Active, StepState::Pending]
+        );
         assert_eq!(card.steps[1].after_ms, Some(120));
     }
 
@@ -450,13 +470,20 @@ mod tests {
             ]
         );
         let card = view(&Engine::default(), &tokens, NOW_MS + 60 * DAY_MS);
-        assert_eq!((card.state, card.main), (CardState::Expired, Some(MainAction::Authorize)));
+        assert_eq!(
+            (card.state, card.main),
+            (CardState::Expired, Some(MainAction::Authorize))
+        );
         assert_eq!(card.token.unwrap().percent_left, Some(0));
     }
 
     #[test]
     fn a_token_without_an_end_is_valid() {
-        let card = view(&Engine::default(), &[("a".to_owned(), token(r#"{"access_token":"x"}"#))], NOW_MS + 999 * DAY_MS);
+        let card = view(
+            &Engine::default(),
+            &[("a".to_owned(), token(r#"{"access_token":"x"}"#))],
+            NOW_MS + 999 * DAY_MS,
+        );
         assert_eq!(card.state, CardState::Token);
         assert_eq!(card.token.unwrap().percent_left, None);
     }
@@ -465,10 +492,19 @@ mod tests {
     fn a_failed_flow_keeps_the_token_beside_its_finding() {
         let mut engine = Engine::default();
         start(&mut engine, "a", "f1", true);
-        engine.step(NOW_MS, Event::TabOpened { flow: FlowId("f1".to_owned()), tab: TabId(7) });
+        engine.step(
+            NOW_MS,
+            Event::TabOpened {
+                flow: FlowId("f1".to_owned()),
+                tab: TabId(7),
+            },
+        );
         engine.step(NOW_MS, Event::TabRemoved(TabId(7)));
         let card = view(&engine, &[("a".to_owned(), token(ANSWER))], NOW_MS);
-        assert_eq!((card.state, card.main), (CardState::Failed, Some(MainAction::Authorize)));
+        assert_eq!(
+            (card.state, card.main),
+            (CardState::Failed, Some(MainAction::Authorize))
+        );
         assert_eq!(card.finding.unwrap().code, "tab_closed");
         assert!(card.token.is_some());
         assert!(card.steps.iter().any(|step| step.state == StepState::Failed));
@@ -482,13 +518,24 @@ mod tests {
         start(&mut engine, "a", "f1", false);
         engine.step(NOW_MS, Event::PermissionRefused("a".to_owned()));
         let card = view(&engine, &[], NOW_MS);
-        assert_eq!((card.state, card.main), (CardState::Failed, Some(MainAction::AllowAccess)));
+        assert_eq!(
+            (card.state, card.main),
+            (CardState::Failed, Some(MainAction::AllowAccess))
+        );
     }
 
     #[test]
     fn the_profile_with_the_newest_flow_is_open_and_the_rest_is_counted() {
         let names: Vec<String> = (0..25).map(|number| format!("p{number}")).collect();
-        let index = Index { entries: names.iter().map(|id| IndexEntry { id: id.clone(), name: id.clone() }).collect() };
+        let index = Index {
+            entries: names
+                .iter()
+                .map(|id| IndexEntry {
+                    id: id.clone(),
+                    name: id.clone(),
+                })
+                .collect(),
+        };
         let profiles: Vec<Profile> = names.iter().map(|id| profile(id)).collect();
         let mut engine = Engine::default();
         start(&mut engine, "p3", "f1", false);
@@ -502,7 +549,11 @@ mod tests {
             visible: VISIBLE_AT_FIRST,
         };
         let open = |view: &PopupView| -> Vec<String> {
-            view.profiles.iter().filter(|card| card.expanded).map(|card| card.id.clone()).collect()
+            view.profiles
+                .iter()
+                .filter(|card| card.expanded)
+                .map(|card| card.id.clone())
+                .collect()
         };
         let view = PopupView::new(&model(None));
         assert_eq!((view.profiles.len(), view.more), (VISIBLE_AT_FIRST, 5));

@@ -11,16 +11,28 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 pub fn get(url: String) -> HttpRequest {
-    HttpRequest { method: Method::Get, url, headers: Vec::new(), body: SecretBody::new(Vec::new()) }
+    HttpRequest {
+        method: Method::Get,
+        url,
+        headers: Vec::new(),
+        body: SecretBody::new(Vec::new()),
+    }
 }
 
 #[wasm_bindgen_test]
 async fn an_answer_is_read_whole() {
     let location = Reflect::get(&global(), &"location".into()).unwrap();
-    let origin = Reflect::get(&location, &JsValue::from_str("origin")).unwrap().as_string().unwrap();
+    let origin = Reflect::get(&location, &JsValue::from_str("origin"))
+        .unwrap()
+        .as_string()
+        .unwrap();
     let answer = send(&get(origin)).await.unwrap();
     assert_eq!(answer.status, 200);
-    assert!(answer.header("content-type").is_some_and(|value| value.starts_with("text/html")));
+    assert!(
+        answer
+            .header("content-type")
+            .is_some_and(|value| value.starts_with("text/html"))
+    );
     assert!(String::from_utf8(answer.body).unwrap().contains("<html"));
 }
 

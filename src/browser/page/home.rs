@@ -12,7 +12,7 @@ use crate::view::{CardState, Command, MainAction, PopupView, ProfileView, StepSt
 
 use super::setup::Form;
 use super::{announce, ask_for, command, copy, dom, load, pass_on, redraw, report, with};
-use crate::browser::dom::{by_id, find, from_template, set_attribute, set_text, set_text_in, show, show_in};
+use crate::browser::dom::{by_id, children, find, from_template, set_attribute, set_text, set_text_in, show, show_in};
 use crate::browser::texts;
 
 /// Listens to clicks below the list: one listener, whatever stands there.
@@ -62,12 +62,16 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
                 copy_token(button, id, |token, _| handoff::raw(&token.access_token).to_owned());
                 Ok(())
             }
-            _ => authorize(button, id),
+            _ => {
+                authorize(button, id);
+                Ok(())
+            }
         };
     }
     if is("profile-authorize") || (is("finding-action") && button.get_attribute("data-fix").as_deref() != Some("edit"))
     {
-        return authorize(button, id);
+        authorize(button, id);
+        return Ok(());
     }
     if is("profile-edit") || is("finding-action") {
         with(|page| page.form = page.profile(id).map(Form::edit));
@@ -78,11 +82,9 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
             command(Command::Cancel { flow });
         }
     } else if is("token-reveal") {
-        with(|page| {
-            match page.revealed.iter().position(|revealed| revealed == id) {
-                Some(place) => drop(page.revealed.swap_remove(place)),
-                None => page.revealed.push(id.to_owned()),
-            }
+        with(|page| match page.revealed.iter().position(|revealed| revealed == id) {
+            Some(place) => drop(page.revealed.swap_remove(place)),
+            None => page.revealed.push(id.to_owned()),
         });
         return redraw();
     } else if is("copy-token") {
@@ -90,14 +92,11 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
     } else if is("copy-header") {
         copy_token(button, id, |token, _| handoff::authorization_header(token));
     } else if is("copy-curl") {
-        copy_token(button, id, |token, provider| handoff::curl(token, provider));
-    } else if is("profile-redirect-copy") {
-        if let Some(uri) = with(|page| {
-            page.profile(id)
-                .map(|profile| profile.redirect_uri.as_str().to_owned())
-        }) {
-            copy(uri, button);
-        }
+        copy_token(button, id, handoff::curl);
+    } else if is("profile-redirect-copy")
+        && let Some(uri) = with(|page| page.profile(id).map(|profile| profile.redirect_uri.as_str().to_owned()))
+    {
+        copy(uri, button);
     }
     Ok(())
 }
@@ -118,9 +117,9 @@ fn copy_token(
 
 /// The click that starts a flow: the browser is asked for the hosts in the click itself, and the worker is told at the
 /// same time, because the question may close a popup.
-fn authorize(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
+fn authorize(button: &HtmlElement, id: &str) {
     let Some(hosts) = with(|page| page.profile(id).map(crate::profile::Profile::hosts)) else {
-        return Ok(());
+        return;
     };
     let asked = ask_for(&hosts);
     let waits = button.get_attribute("data-action").as_deref() == Some("allow");
@@ -128,7 +127,6 @@ fn authorize(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         command(Command::Authorize { profile: id.to_owned() });
     }
     spawn_local(pass_on(asked, id.to_owned()));
-    Ok(())
 }
 
 /// Draws the list, keeping what stands there already, so that focus and selection stay where they are.
@@ -147,12 +145,7 @@ pub(super) fn draw(view: &PopupView) -> Result<(), JsValue> {
         };
         draw_card(&card, profile)?;
     }
-    while list.child_element_count() as usize > view.profiles.len() {
-        match list.last_element_child() {
-            Some(last) => last.remove(),
-            None => break,
-        }
-    }
+    children(&list, view.profiles.len(), "profile-template")?;
     let more: HtmlElement = by_id("profiles-more")?;
     show(&more, view.more > 0);
     set_text(&more, &texts::text_with("profiles_more", &[&view.more.to_string()]));
@@ -247,16 +240,8 @@ fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue
 fn draw_steps(card: &Element, steps: &[StepView]) -> Result<(), JsValue> {
     let list: HtmlElement = find(card, ".steps")?;
     show(&list, !steps.is_empty());
-    for (index, step) in steps.iter().enumerate() {
-        let item = match list.children().item(u32::try_from(index).unwrap_or(u32::MAX)) {
-            Some(item) => item,
-            None => {
-                let item = from_template("step-template")?;
-                list.append_child(&item)?;
-                item
-            }
-        };
-        set_attribute(&item, "data-state", step.state.as_str())?;
+    for (item, step) in children(&list, steps.len(), "step-template")?.iter().zip(steps) {
+        set_attribute(item, "data-state", step.state.as_str())?;
         let name = match step.name {
             StepName::Permission => "step_permission",
             StepName::Open => "step_open",
@@ -269,14 +254,14 @@ fn draw_steps(card: &Element, steps: &[StepView]) -> Result<(), JsValue> {
             StepState::Active => texts::text(&[name, "_active"].concat()),
             _ => texts::text(name),
         };
-        set_text_in(&item, ".step-name", &text)?;
+        set_text_in(item, ".step-name", &text)?;
         set_text_in(
-            &item,
+            item,
             ".step-state",
             &texts::text(&["step_state_", step.state.as_str()].concat()),
         )?;
         set_text_in(
-            &item,
+            item,
             ".step-time",
             &step.after_ms.map(texts::seconds).unwrap_or_default(),
         )?;
@@ -302,7 +287,8 @@ fn draw_token(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
     // The value stands in the document only while the person wants to see it.
     let plain = if revealed {
         with(|page| {
-            page.token(&view.id).map(|token| handoff::raw(&token.access_token).to_owned())
+            page.token(&view.id)
+                .map(|token| handoff::raw(&token.access_token).to_owned())
         })
     } else {
         None
@@ -342,31 +328,17 @@ fn time_left(token: &TokenView) -> String {
 
 fn draw_scopes(card: &Element, scopes: &[(String, ScopeState)]) -> Result<(), JsValue> {
     let list: Element = find(card, ".scopes")?;
-    while list.child_element_count() as usize > scopes.len() {
-        match list.last_element_child() {
-            Some(last) => last.remove(),
-            None => break,
-        }
-    }
-    for (index, (scope, state)) in scopes.iter().enumerate() {
-        let item = match list.children().item(u32::try_from(index).unwrap_or(u32::MAX)) {
-            Some(item) => item,
-            None => {
-                let item = from_template("scope-template")?;
-                list.append_child(&item)?;
-                item
-            }
-        };
+    for (item, (scope, state)) in children(&list, scopes.len(), "scope-template")?.iter().zip(scopes) {
         let (state, key) = match state {
             ScopeState::Granted => ("granted", "scope_granted"),
             ScopeState::Missing => ("missing", "scope_absent"),
             ScopeState::Extra => ("extra", "scope_extra"),
         };
-        set_attribute(&item, "data-state", state)?;
-        set_text(&item, scope);
+        set_attribute(item, "data-state", state)?;
+        set_text(item, scope);
         let said = texts::text_with(key, &[scope]);
-        set_attribute(&item, "title", &said)?;
-        set_attribute(&item, "aria-label", &said)?;
+        set_attribute(item, "title", &said)?;
+        set_attribute(item, "aria-label", &said)?;
     }
     Ok(())
 }

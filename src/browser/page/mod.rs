@@ -79,7 +79,10 @@ impl Page {
     }
 
     fn token(&self, id: &str) -> Option<&TokenRecord> {
-        self.tokens.iter().find(|(profile, _)| profile == id).map(|(_, stored)| &stored.token)
+        self.tokens
+            .iter()
+            .find(|(profile, _)| profile == id)
+            .map(|(_, stored)| &stored.token)
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
         report(redraw());
     })?;
     dom::listen(&by_id::<EventTarget>("setup")?, "input", |_| {
-        report(draw_hosts().and_then(|()| draw_scopes()))
+        report(draw_hosts().and_then(|()| draw_scopes()));
     })?;
     dom::listen(&by_id::<EventTarget>("redirect_uri_copy")?, "click", |_| {
         let copied = by_id::<HtmlElement>("redirect_uri_copy").and_then(|button| {
@@ -70,7 +70,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
         report(copied);
     })?;
     dom::listen(&by_id::<EventTarget>("client_secret_reveal")?, "click", |_| {
-        report(reveal())
+        report(reveal());
     })?;
     for_each(&document()?, ".scope-suggestion", |chip| {
         let chip = chip.clone();
@@ -119,23 +119,18 @@ pub(super) fn draw() -> Result<(), JsValue> {
     set_text(&by_id::<Element>("setup_title")?, &title);
     let set = |id: &str, value: &str| input(id).map(|input| input.set_value(value));
     set("client_secret", "")?;
-    match &profile {
-        Some(profile) => {
-            set("client_id", &profile.client_id)?;
-            set("redirect_uri", profile.redirect_uri.as_str())?;
-            set("scope", &profile.scopes.join(" "))?;
-            set("profile_name", &profile.name)?;
-            by_id::<HtmlSelectElement>("provider")?.set_value(&profile.provider);
-        }
-        None => {
-            set("client_id", "")?;
-            set("redirect_uri", SUGGESTED_REDIRECT_URI)?;
-            set(
-                "scope",
-                &provider::by_id("linkedin").map_or_else(String::new, |linkedin| linkedin.default_scopes.join(" ")),
-            )?;
-            set("profile_name", "")?;
-        }
+    if let Some(profile) = &profile {
+        set("client_id", &profile.client_id)?;
+        set("redirect_uri", profile.redirect_uri.as_str())?;
+        set("scope", &profile.scopes.join(" "))?;
+        set("profile_name", &profile.name)?;
+        by_id::<HtmlSelectElement>("provider")?.set_value(&profile.provider);
+    } else {
+        let scopes = provider::by_id("linkedin").map(|linkedin| linkedin.default_scopes.join(" "));
+        set("client_id", "")?;
+        set("redirect_uri", SUGGESTED_REDIRECT_URI)?;
+        set("scope", &scopes.unwrap_or_default())?;
+        set("profile_name", "")?;
     }
     let placeholder = if profile.is_some() {
         "field_client_secret_keep"
