@@ -57,16 +57,12 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         return redraw();
     }
     if is("profile-main") {
-        return match button.get_attribute("data-action").as_deref() {
-            Some("copy") => {
-                copy_token(button, id, |token, _| handoff::raw(&token.access_token).to_owned());
-                Ok(())
-            }
-            _ => {
-                authorize(button, id);
-                Ok(())
-            }
-        };
+        if button.get_attribute("data-action").as_deref() == Some("copy") {
+            copy_token(button, id, |token, _| handoff::raw(&token.access_token).to_owned());
+        } else {
+            authorize(button, id);
+        }
+        return Ok(());
     }
     if is("profile-authorize") || (is("finding-action") && button.get_attribute("data-fix").as_deref() != Some("edit"))
     {
