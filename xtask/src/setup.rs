@@ -1,8 +1,8 @@
 //! Installs what is missing where it may, and says plainly what to install where it may not.
 //!
-//! By rustup: the WebAssembly target and the toolchain's own checkers. By npm, from the lockfile: the packages of
-//! `tests/e2e`. By apt-get, on Debian and as root or with sudo that asks for no password: the browsers. Node and Rust
-//! themselves are the person's.
+//! By rustup: the WebAssembly target, the sources of the standard library and the toolchain's own checkers. By npm, from
+//! the lockfile: the packages of `tests/e2e`. By apt-get, on Debian and as root or with sudo that asks for no password:
+//! the browsers. Node and Rust themselves are the person's.
 
 use std::env;
 use std::fs;
@@ -173,6 +173,7 @@ impl Program {
 /// Makes sure that everything needed is there. Quick when it is.
 pub(crate) fn ensure(workspace: &Workspace, needs: &Needs) -> Result<Tools> {
     wasm_target(workspace)?;
+    standard_library_sources(workspace)?;
     if needs.checkers {
         checkers(workspace)?;
     }
@@ -222,6 +223,37 @@ fn wasm_target(workspace: &Workspace) -> Result<()> {
                 .current_dir(workspace.root()),
         )
     })
+}
+
+/// Whether the sources of the standard library are there: rustup's component rust-src.
+pub(crate) fn has_standard_library(workspace: &Workspace) -> Result<bool> {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "sysroot"]).current_dir(workspace.root());
+    let sources = Path::new(process::output(&mut rustc)?.trim()).join("lib/rustlib/src/rust/library");
+    Ok(sources.join("Cargo.lock").is_file())
+}
+
+/// Only the size depends on them, so their absence stops nobody but `dist`, which holds the budgets.
+fn standard_library_sources(workspace: &Workspace) -> Result<()> {
+    if has_standard_library(workspace)? {
+        return Ok(());
+    }
+    let installed = process::which("rustup").is_some()
+        && step("install the sources of Rust's standard library", || {
+            process::run(
+                Command::new("rustup")
+                    .args(["component", "add", "rust-src"])
+                    .current_dir(workspace.root()),
+            )
+        })
+        .is_ok();
+    if !installed {
+        note(
+            "Rust's component rust-src is missing and could not be installed: the WebAssembly will work, but be \
+             larger than its budget",
+        );
+    }
+    Ok(())
 }
 
 fn checkers(workspace: &Workspace) -> Result<()> {
