@@ -112,9 +112,9 @@ pub(super) fn api() -> Api {
         .unchecked_into()
 }
 
-/// Waits for an answer.
-pub(super) async fn answer(promise: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
-    JsFuture::from(promise?).await
+/// The answer to wait for; what was thrown at once comes as a rejection like any other.
+pub(super) fn answer(promise: Result<Promise, JsValue>) -> JsFuture {
+    JsFuture::from(promise.unwrap_or_else(|error| Promise::reject(&error)))
 }
 
 /// An object of these properties.
@@ -155,8 +155,8 @@ pub(super) fn words(error: &JsValue) -> String {
         .unwrap_or_else(|| "unknown error".to_owned())
 }
 
-/// Whether all these hosts are granted.
-pub(super) async fn granted(hosts: &[String]) -> Result<bool, JsValue> {
+/// Whether all these hosts are granted: answered by true or false.
+pub(super) fn granted(hosts: &[String]) -> JsFuture {
     let permissions = object([("origins", strings(hosts.iter()).into())]);
-    Ok(answer(api().permissions().contains(&permissions)).await?.is_truthy())
+    answer(api().permissions().contains(&permissions))
 }

@@ -15,9 +15,10 @@ pub(super) fn bytes<const N: usize>() -> Result<[u8; N], JsValue> {
 pub(super) fn name() -> Result<String, JsValue> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let bytes: [u8; 8] = bytes()?;
-    Ok(bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect())
+    let mut name = String::with_capacity(16);
+    for byte in bytes {
+        name.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        name.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    Ok(name)
 }

@@ -1,5 +1,6 @@
 //! `storage.local` and `storage.session`.
 
+use js_sys::Promise;
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -54,18 +55,13 @@ pub(super) async fn read(area: &StorageArea, keys: &[&str]) -> Result<Records, J
     Ok(Records(answer(area.get(&api::strings(keys.iter()))).await?))
 }
 
-/// Writes one record and waits until the browser has taken it.
-pub(super) async fn write(area: &StorageArea, key: &str, record: &Plain) -> Result<(), JsValue> {
-    write_all(area, &[(key, to_js(record)?)]).await
-}
-
-/// Writes several records in one batch: all of them or none.
-pub(super) async fn write_all(area: &StorageArea, records: &[(&str, JsValue)]) -> Result<(), JsValue> {
+/// Writes records in one batch, all of them or none; answered when the browser has taken them.
+pub(super) fn write(area: &StorageArea, records: &[(&str, Plain)]) -> Result<Promise, JsValue> {
     let items = js_sys::Object::new();
     for (key, record) in records {
-        api::set(&items, key, record);
+        api::set(&items, key, &to_js(record)?);
     }
-    answer(area.set(&items)).await.map(drop)
+    area.set(&items)
 }
 
 /// `storage.local`: on disk.

@@ -24,17 +24,23 @@ use crate::vault::{self, Index, SecretRecord, keeps_secret};
 use crate::view::{Command, Reply};
 
 use super::api::{self, answer, api, granted, object, property, words};
-use super::storage::{from_js, local, read, session, to_js, write, write_all};
+use super::storage::{from_js, local, read, session, to_js, write};
 use super::{clock, entropy, fetch};
 
 /// The page of this extension; the toolbar's popup, and the result of a flow when it stands in a tab.
 const PAGE: &str = "popup.html";
 
 thread_local! {
-    static WORKER: RefCell<Worker> = RefCell::default();
+    static WORKER: RefCell<Worker> = const {
+        RefCell::new(Worker {
+            engine: Engine::new(),
+            starting: None,
+            busy: false,
+            queue: VecDeque::new(),
+        })
+    };
 }
 
-#[derive(Default)]
 struct Worker {
     engine: Engine,
     starting: Option<Promise>,
@@ -50,37 +56,28 @@ fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
 #[wasm_bindgen]
 pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue> {
     let argument = arguments.get(0);
-    match event.as_str() {
+    let taken = match event.as_str() {
         "runtime.onMessage" => return message(argument, &arguments.get(1)).await,
-        "webRequest.onErrorOccurred" => {
-            let url = property(&argument, "url")
-                .as_string()
-                .and_then(|url| Url::parse(&url).ok());
-            if let (Some(url), Some(tab)) = (url, tab_id(&property(&argument, "tabId"))) {
-                dispatch(Event::RequestFailed { url, tab }).await;
-            }
-        }
-        "tabs.onRemoved" => {
-            if let Some(tab) = tab_id(&argument) {
-                dispatch(Event::TabRemoved(tab)).await;
-            }
-        }
-        "permissions.onAdded" | "permissions.onRemoved" => permissions_changed().await?,
-        "runtime.onInstalled" => {
-            dispatch(Event::Tick).await;
-            if property(&argument, "reason").as_string().as_deref() == Some("install") {
-                answer(
-                    api()
-                        .tabs()
-                        .create(&object([("url", api().runtime().get_url(PAGE).into())])),
-                )
-                .await?;
-            }
-        }
-        // `alarms.onAlarm` and `runtime.onStartup`: whatever is due is done.
-        _ => dispatch(Event::Tick).await,
+        "webRequest.onErrorOccurred" => request_failed(&argument),
+        "tabs.onRemoved" => tab_id(&argument).map(Event::TabRemoved),
+        "permissions.onAdded" | "permissions.onRemoved" => Some(permissions_changed().await?),
+        // `alarms.onAlarm`, `runtime.onStartup` and `runtime.onInstalled`: whatever is due is done.
+        _ => Some(Event::Tick),
+    };
+    if let Some(taken) = taken {
+        dispatch(taken).await;
+    }
+    if event == "runtime.onInstalled" && property(&argument, "reason").as_string().as_deref() == Some("install") {
+        let page = object([("url", api().runtime().get_url(PAGE).into())]);
+        answer(api().tabs().create(&page)).await?;
     }
     Ok(JsValue::UNDEFINED)
+}
+
+fn request_failed(details: &JsValue) -> Option<Event> {
+    let url = Url::parse(&property(details, "url").as_string()?).ok()?;
+    let tab = tab_id(&property(details, "tabId"))?;
+    Some(Event::RequestFailed { url, tab })
 }
 
 fn tab_id(value: &JsValue) -> Option<TabId> {
@@ -121,26 +118,34 @@ async fn message(message: JsValue, sender: &JsValue) -> Result<JsValue, JsValue>
 
 async fn command_reply(command: Command) -> Result<Reply, JsValue> {
     start().await?;
-    match command {
-        Command::SaveProfile {
-            id,
-            draft,
-            authorize: then,
-        } => {
-            let reply = save(id, draft).await?;
-            if let (Reply::Saved { profile }, true) = (&reply, then) {
-                authorize(profile).await?;
+    let mut reply = Reply::Done;
+    let mut authorized = None;
+    let event = match command {
+        Command::SaveProfile { id, draft, authorize } => {
+            reply = save(id, draft).await?;
+            if let (Reply::Saved { profile }, true) = (&reply, authorize) {
+                authorized = Some(profile.clone());
             }
-            return Ok(reply);
+            None
         }
-        Command::Authorize { profile } => authorize(&profile).await?,
+        Command::Authorize { profile } => {
+            authorized = Some(profile);
+            None
+        }
         // The page may be gone before it can say so; then `permissions.onAdded` does.
-        Command::PermissionAnswered { granted: true, .. } => permissions_changed().await?,
-        Command::PermissionAnswered { profile, .. } => dispatch(Event::PermissionRefused(profile)).await,
-        Command::Cancel { flow } => dispatch(Event::Cancel(FlowId(flow))).await,
-        Command::Dismiss { profile } => dispatch(Event::Dismiss(profile)).await,
+        Command::PermissionAnswered { granted: true, .. } => Some(permissions_changed().await?),
+        Command::PermissionAnswered { profile, .. } => Some(Event::PermissionRefused(profile)),
+        Command::Cancel { flow } => Some(Event::Cancel(FlowId(flow))),
+        Command::Dismiss { profile } => Some(Event::Dismiss(profile)),
+    };
+    let event = match authorized {
+        Some(profile) => Some(authorize(&profile).await?),
+        None => event,
+    };
+    if let Some(event) = event {
+        dispatch(event).await;
     }
-    Ok(Reply::Done)
+    Ok(reply)
 }
 
 /// Writes a profile with its secret and its place in the index, all at once.
@@ -183,20 +188,20 @@ async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Reply, JsValue>
     let mut index: Index = records.get(vault::INDEX_KEY)?.unwrap_or_default();
     index.put(&id, &profile.name);
     let mut written = vec![
-        (vault::SCHEMA_KEY, to_js(&vault::SCHEMA.to_plain())?),
-        (vault::INDEX_KEY, to_js(&index.to_plain())?),
-        (profile_key.as_str(), to_js(&profile.to_plain())?),
+        (vault::SCHEMA_KEY, vault::SCHEMA.to_plain()),
+        (vault::INDEX_KEY, index.to_plain()),
+        (profile_key.as_str(), profile.to_plain()),
     ];
     if let Some(client_secret) = client_secret {
         let record = SecretRecord::new(client_secret, &token_endpoint);
-        written.push((secret_key.as_str(), to_js(&record.to_plain())?));
+        written.push((secret_key.as_str(), record.to_plain()));
     }
-    write_all(&local(), &written).await?;
+    answer(write(&local(), &written)).await?;
     Ok(Reply::Saved { profile: id })
 }
 
-/// Starts a flow of this profile.
-async fn authorize(id: &str) -> Result<(), JsValue> {
+/// A new flow of this profile.
+async fn authorize(id: &str) -> Result<Event, JsValue> {
     let (profile_key, secret_key) = (vault::profile_key(id), vault::secret_key(id));
     let records = read(&local(), &[&profile_key, &secret_key]).await?;
     let gone = || js_sys::Error::new("this profile is no longer there");
@@ -208,7 +213,7 @@ async fn authorize(id: &str) -> Result<(), JsValue> {
         .as_ref()
         .and_then(|secret| secret.for_endpoint(&token_endpoint))
         .cloned();
-    let permitted = granted(&profile.hosts()).await?;
+    let permitted = granted(&profile.hosts()).await?.is_truthy();
     let snapshot = Snapshot {
         provider,
         profile,
@@ -226,29 +231,31 @@ async fn authorize(id: &str) -> Result<(), JsValue> {
         code_verifier,
         permitted,
     };
-    dispatch(Event::Authorize(Box::new(flow))).await;
-    Ok(())
+    Ok(Event::Authorize(Box::new(flow)))
 }
 
-async fn permissions_changed() -> Result<(), JsValue> {
+async fn permissions_changed() -> Result<Event, JsValue> {
     start().await?;
     let granted = granted_flows().await?;
-    dispatch(Event::PermissionsChanged { granted }).await;
-    Ok(())
+    Ok(Event::PermissionsChanged { granted })
 }
 
 /// Loads the engine in a new worker instance, once, before anything else is done.
-async fn start() -> Result<(), JsValue> {
+fn start() -> JsFuture {
     let starting = with(|worker| {
-        worker
-            .starting
-            .get_or_insert_with(|| future_to_promise(async { load().await.map(|()| JsValue::UNDEFINED) }))
-            .clone()
+        let load = || {
+            future_to_promise(async {
+                let loaded = load().await;
+                if loaded.is_err() {
+                    // The next event tries again.
+                    with(|worker| worker.starting = None);
+                }
+                loaded.map(|()| JsValue::UNDEFINED)
+            })
+        };
+        worker.starting.get_or_insert_with(load).clone()
     });
     JsFuture::from(starting)
-        .await
-        .map(drop)
-        .inspect_err(|_| with(|worker| worker.starting = None))
 }
 
 /// Reads what the last instance left, and lets the engine put it right.
@@ -304,7 +311,7 @@ async fn granted_flows() -> Result<Vec<(FlowId, bool)>, JsValue> {
     });
     let mut answers = Vec::new();
     for (id, hosts) in flows {
-        answers.push((id, granted(&hosts).await?));
+        answers.push((id, granted(&hosts).await?.is_truthy()));
     }
     Ok(answers)
 }
@@ -312,7 +319,7 @@ async fn granted_flows() -> Result<Vec<(FlowId, bool)>, JsValue> {
 /// Hands an event to the engine.
 async fn dispatch(event: Event) {
     match start().await {
-        Ok(()) => {
+        Ok(_) => {
             with(|worker| worker.queue.push_back(event));
             drain().await;
         }
@@ -369,46 +376,50 @@ async fn run(effects: Vec<Effect>) -> Vec<Event> {
 }
 
 async fn run_one(effect: Effect) -> Result<Option<Event>, JsValue> {
-    match effect {
+    let (asked, result) = match effect {
         Effect::Persist => {
-            let engine = with(|worker| to_js(&worker.engine.to_plain()))?;
-            write_all(&session(), &[(vault::ENGINE_KEY, engine)]).await?;
+            let engine = with(|worker| worker.engine.to_plain());
+            (write(&session(), &[(vault::ENGINE_KEY, engine)]), None)
         }
         Effect::OpenTab(flow) => {
             let tab = open_tab().await?;
             return Ok(Some(Event::TabOpened { flow, tab }));
         }
-        Effect::AddRules { rules, .. } => add_rules(rules).await?,
+        Effect::AddRules { rules, .. } => (add_rules(rules), None),
         Effect::RemoveRules(ids) => {
             let ids: Array = ids.into_iter().map(JsValue::from).collect();
             let options = object([("removeRuleIds", ids.into())]);
-            answer(api().declarative_net_request().update_session_rules(&options)).await?;
+            (api().declarative_net_request().update_session_rules(&options), None)
         }
         Effect::Navigate { flow, tab, url } => {
-            answer(api().tabs().update(tab.0, &object([("url", url.into())]))).await?;
-            return Ok(Some(Event::Navigated(flow)));
+            let properties = object([("url", url.into())]);
+            (api().tabs().update(tab.0, &properties), Some(Event::Navigated(flow)))
         }
         Effect::CheckPermission { flow, hosts } => {
-            let granted = granted(&hosts).await?;
+            let granted = granted(&hosts).await?.is_truthy();
             return Ok(Some(Event::PermissionChecked { flow, granted }));
         }
-        Effect::Exchange { flow, request } => spawn_local(async move {
-            let answer = fetch::send(&request).await;
-            dispatch(Event::TokenAnswered { flow, answer }).await;
-        }),
-        Effect::StoreToken { profile, token } => {
-            let flow = token.flow.clone();
-            write(&local(), &vault::token_key(&profile), &token.to_plain()).await?;
-            return Ok(Some(Event::TokenStored(flow)));
+        Effect::Exchange { flow, request } => {
+            spawn_local(async move {
+                let answer = fetch::send(&request).await;
+                dispatch(Event::TokenAnswered { flow, answer }).await;
+            });
+            return Ok(None);
         }
-        Effect::ShowResult { flow, beside } => show_result(&flow, beside).await?,
+        Effect::StoreToken { profile, token } => {
+            let stored = write(&local(), &[(&vault::token_key(&profile), token.to_plain())]);
+            (stored, Some(Event::TokenStored(token.flow)))
+        }
+        Effect::ShowResult { flow, beside } => return show_result(&flow, beside).await.map(|_| None),
         Effect::CloseTab(tab) => {
             // It may be gone already, and that is what is wanted.
             let _ = answer(api().tabs().remove(tab.0)).await;
+            return Ok(None);
         }
-        Effect::SetAlarm(at_ms) => set_alarm(at_ms).await?,
-    }
-    Ok(None)
+        Effect::SetAlarm(at_ms) => (set_alarm(at_ms), None),
+    };
+    answer(asked).await?;
+    Ok(result)
 }
 
 /// A tab at about:blank, next to the one that the person looks at.
@@ -425,7 +436,7 @@ async fn open_tab() -> Result<TabId, JsValue> {
     tab_id(&property(&tab, "id")).ok_or_else(|| js_sys::Error::new("the new tab has no id").into())
 }
 
-async fn add_rules(rules: Vec<Rule>) -> Result<(), JsValue> {
+fn add_rules(rules: Vec<Rule>) -> Result<Promise, JsValue> {
     let ids: Array = rules.iter().map(|rule| JsValue::from(rule.id)).collect();
     let own_host = Url::parse(&api().runtime().get_url(""))
         .ok()
@@ -440,13 +451,11 @@ async fn add_rules(rules: Vec<Rule>) -> Result<(), JsValue> {
         })
         .collect();
     let options = object([("removeRuleIds", ids.into()), ("addRules", to_js(&Plain::List(rules))?)]);
-    answer(api().declarative_net_request().update_session_rules(&options))
-        .await
-        .map(drop)
+    api().declarative_net_request().update_session_rules(&options)
 }
 
 /// Our own page in the place of the flow's tab.
-async fn show_result(flow: &FlowId, beside: TabId) -> Result<(), JsValue> {
+async fn show_result(flow: &FlowId, beside: TabId) -> Result<JsValue, JsValue> {
     let url = [api().runtime().get_url(PAGE), "#".to_owned(), flow.0.clone()].concat();
     let properties = object([("url", url.into())]);
     if let Ok(tab) = answer(api().tabs().get(beside.0)).await {
@@ -454,18 +463,18 @@ async fn show_result(flow: &FlowId, beside: TabId) -> Result<(), JsValue> {
             api::set(&properties, name, &property(&tab, name));
         }
     }
-    answer(api().tabs().create(&properties)).await.map(drop)
+    answer(api().tabs().create(&properties)).await
 }
 
 /// The one alarm: for the next thing that has to be given up or cleared.
-async fn set_alarm(at_ms: Option<u64>) -> Result<(), JsValue> {
+fn set_alarm(at_ms: Option<u64>) -> Result<Promise, JsValue> {
     match at_ms {
         Some(at_ms) => {
             #[expect(clippy::cast_precision_loss, reason = "times of this age are exact")]
             let info: Object = object([("when", (at_ms as f64).into())]);
             let created = api().alarms().create("deadline", &info)?;
-            JsFuture::from(Promise::resolve(&created)).await.map(drop)
+            Ok(Promise::resolve(&created))
         }
-        None => answer(api().alarms().clear_all()).await.map(drop),
+        None => api().alarms().clear_all(),
     }
 }

@@ -56,8 +56,8 @@ record!(Finding {
 #[must_use]
 pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Finding {
     match failure {
-        Failure::PermissionRefused => with("permission_refused", vec![hosts.join(", ")], Fix::AllowAccess),
-        Failure::PermissionRemoved => with("permission_removed", vec![hosts.join(", ")], Fix::AllowAccess),
+        Failure::PermissionRefused => with("permission_refused", vec![list(hosts)], Fix::AllowAccess),
+        Failure::PermissionRemoved => with("permission_removed", vec![list(hosts)], Fix::AllowAccess),
         Failure::TabClosed => plain("tab_closed"),
         Failure::Cancelled => plain("cancelled"),
         Failure::TimedOut => plain("timed_out"),
@@ -80,6 +80,10 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         Failure::Transport(error) => transport(error),
         Failure::Token(error) => token(error),
     }
+}
+
+fn list(hosts: &[String]) -> String {
+    hosts.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn plain(code: &'static str) -> Finding {

@@ -42,6 +42,14 @@ record!(Engine {
 
 impl Default for Engine {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Engine {
+    /// One that knows of nothing.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             v: VERSION,
             next_rule: 1,
@@ -50,9 +58,7 @@ impl Default for Engine {
             guards: Vec::new(),
         }
     }
-}
 
-impl Engine {
     /// Takes one event and says what to do. `now_ms` is the time in milliseconds of the Unix epoch.
     pub fn step(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         let mut turn = Turn {

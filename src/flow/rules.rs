@@ -1,6 +1,6 @@
 //! The declarativeNetRequest session rules of a flow, as the browsers take them.
 
-use crate::plain::{Plain, Record as _};
+use crate::plain::{Members, Plain};
 
 use super::record::{Flow, TabId};
 
@@ -58,64 +58,60 @@ pub struct RuleCondition {
 }
 
 impl Rule {
-    /// As `declarativeNetRequest.updateSessionRules` takes it.
+    /// As `declarativeNetRequest.updateSessionRules` takes it. What is none is left out: the browsers take no null.
     #[must_use]
     pub fn to_plain(&self) -> Plain {
-        object(vec![
-            ("id", self.id.to_plain()),
-            ("priority", self.priority.to_plain()),
-            ("action", self.action.to_plain()),
-            ("condition", self.condition.to_plain()),
-        ])
-    }
-}
-
-impl RuleAction {
-    fn to_plain(&self) -> Plain {
-        match self {
-            Self::Block => object(vec![("type", text("block"))]),
-            Self::ModifyHeaders { request_headers } => object(vec![
-                ("type", text("modifyHeaders")),
-                (
-                    "requestHeaders",
-                    Plain::List(request_headers.iter().map(HeaderOperation::to_plain).collect()),
-                ),
-            ]),
+        let mut action = Members::default();
+        match &self.action {
+            RuleAction::Block => action.put_plain("type", text("block")),
+            RuleAction::ModifyHeaders { request_headers } => {
+                action.put_plain("type", text("modifyHeaders"));
+                let headers = request_headers.iter().map(HeaderOperation::to_plain);
+                action.put_plain("requestHeaders", Plain::List(headers.collect()));
+            }
         }
+        let RuleCondition {
+            regex_filter,
+            is_url_filter_case_sensitive,
+            resource_types,
+            tab_ids,
+            request_methods,
+            initiator_domains,
+            own_requests_only: _,
+        } = &self.condition;
+        let mut condition = Members::default();
+        condition.put_some("regexFilter", regex_filter.as_ref());
+        condition.put("isUrlFilterCaseSensitive", is_url_filter_case_sensitive);
+        condition.put_plain("resourceTypes", texts(resource_types));
+        condition.put_some("tabIds", tab_ids.as_ref());
+        if let Some(names) = request_methods {
+            condition.put_plain("requestMethods", texts(names));
+        }
+        condition.put_some("initiatorDomains", initiator_domains.as_ref());
+        let mut rule = Members::default();
+        rule.put("id", &self.id);
+        rule.put("priority", &self.priority);
+        rule.put_plain("action", action.into_object());
+        rule.put_plain("condition", condition.into_object());
+        rule.into_object()
     }
 }
 
 impl HeaderOperation {
     fn to_plain(&self) -> Plain {
-        object(vec![("header", text(self.header)), ("operation", text(self.operation))])
+        let mut header = Members::default();
+        header.put_plain("header", text(self.header));
+        header.put_plain("operation", text(self.operation));
+        header.into_object()
     }
-}
-
-impl RuleCondition {
-    /// What is none is left out: the browsers take no null.
-    fn to_plain(&self) -> Plain {
-        let texts = |texts: &Vec<&str>| Plain::List(texts.iter().map(|name| text(name)).collect());
-        let members = [
-            ("regexFilter", self.regex_filter.to_plain()),
-            ("isUrlFilterCaseSensitive", self.is_url_filter_case_sensitive.to_plain()),
-            ("resourceTypes", texts(&self.resource_types)),
-            ("tabIds", self.tab_ids.to_plain()),
-            (
-                "requestMethods",
-                self.request_methods.as_ref().map_or(Plain::Null, texts),
-            ),
-            ("initiatorDomains", self.initiator_domains.to_plain()),
-        ];
-        object(members.into_iter().filter(|(_, value)| *value != Plain::Null).collect())
-    }
-}
-
-fn object(members: Vec<(&'static str, Plain)>) -> Plain {
-    Plain::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
 }
 
 fn text(text: &str) -> Plain {
     Plain::Text(text.to_owned())
+}
+
+fn texts(texts: &[&str]) -> Plain {
+    Plain::List(texts.iter().copied().map(text).collect())
 }
 
 impl Flow {
@@ -221,4 +217,46 @@ fn exactly(url: &str) -> String {
     }
     regex.push('$');
     regex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(rule: &Rule) -> String {
+        serde_json::to_string(&rule.to_plain()).unwrap()
+    }
+
+    #[test]
+    fn written_as_the_browsers_take_it() {
+        let condition = RuleCondition {
+            regex_filter: Some("^x$".to_owned()),
+            tab_ids: Some(vec![TabId(7)]),
+            ..RuleCondition::default()
+        };
+        assert_eq!(
+            json(&block(3, condition)),
+            r#"{"id":3,"priority":1,"action":{"type":"block"},"condition":{"regexFilter":"^x$","isUrlFilterCaseSensitive":true,"resourceTypes":["main_frame"],"tabIds":[7]}}"#
+        );
+        let rule = Rule {
+            id: 4,
+            priority: 1,
+            action: RuleAction::ModifyHeaders {
+                request_headers: vec![HeaderOperation {
+                    header: "origin",
+                    operation: "remove",
+                }],
+            },
+            condition: RuleCondition {
+                request_methods: Some(vec!["post"]),
+                initiator_domains: Some(vec!["own".to_owned()]),
+                own_requests_only: true,
+                ..RuleCondition::default()
+            },
+        };
+        assert_eq!(
+            json(&rule),
+            r#"{"id":4,"priority":1,"action":{"type":"modifyHeaders","requestHeaders":[{"header":"origin","operation":"remove"}]},"condition":{"isUrlFilterCaseSensitive":false,"resourceTypes":[],"requestMethods":["post"],"initiatorDomains":["own"]}}"#
+        );
+    }
 }

@@ -35,7 +35,7 @@ impl Scopes {
     /// All tokens with `separator` between them.
     #[must_use]
     pub fn join(&self, separator: &str) -> String {
-        self.0.join(separator)
+        self.iter().collect::<Vec<_>>().join(separator)
     }
 
     /// The tokens in order.

@@ -6,7 +6,7 @@
 mod record;
 mod serde_impl;
 
-pub(crate) use record::record;
+pub(crate) use record::{Members, record};
 pub use record::{Record, Unfit};
 
 use std::borrow::Cow;

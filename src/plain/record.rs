@@ -1,6 +1,6 @@
 //! What can be written as plain data and read back.
 
-use super::Plain;
+use super::{Member, Plain};
 
 /// Something that stands in storage or goes between page and worker. `record!` writes this, and Serde's traits by it.
 pub trait Record: Sized {
@@ -22,14 +22,6 @@ impl Plain {
         T::from_plain(self.get(name).unwrap_or(&Self::Null)).map_err(|_| Unfit(name))
     }
 
-    /// A variant as Serde writes it: its name, or an object with its members under its name.
-    pub(crate) fn variant(name: &'static str, members: Vec<super::Member>) -> Self {
-        if members.is_empty() {
-            return Self::Text(name.to_owned());
-        }
-        Self::Object(vec![(name.into(), Self::Object(members))])
-    }
-
     /// The name of a variant and what holds its members.
     pub(crate) fn as_variant(&self) -> Option<(&str, &Self)> {
         match self {
@@ -43,6 +35,43 @@ impl Plain {
     }
 }
 
+/// The members of an object under construction.
+#[derive(Default)]
+pub(crate) struct Members(Vec<Member>);
+
+impl Members {
+    /// Adds one. Not inlined, because there is a call of it for every field of every record.
+    #[inline(never)]
+    pub(crate) fn put<T: Record>(&mut self, name: &'static str, value: &T) {
+        self.put_plain(name, value.to_plain());
+    }
+
+    /// Adds one that is plain already.
+    pub(crate) fn put_plain(&mut self, name: &'static str, value: Plain) {
+        self.0.push((name.into(), value));
+    }
+
+    /// Adds one unless it is none.
+    pub(crate) fn put_some<T: Record>(&mut self, name: &'static str, value: Option<&T>) {
+        if let Some(value) = value {
+            self.put(name, value);
+        }
+    }
+
+    /// The object.
+    pub(crate) fn into_object(self) -> Plain {
+        Plain::Object(self.0)
+    }
+
+    /// A variant as Serde writes it: its name, or an object with its members under its name.
+    pub(crate) fn into_variant(self, name: &'static str) -> Plain {
+        if self.0.is_empty() {
+            return Plain::Text(name.to_owned());
+        }
+        Plain::Object(vec![(name.into(), self.into_object())])
+    }
+}
+
 /// Makes a [`Record`] of a struct by its fields, of an enum by its variants, or of a type that is written as another
 /// one, and lets Serde see it so. The compiler sees to it that no field is forgotten.
 macro_rules! record {
@@ -50,10 +79,9 @@ macro_rules! record {
         impl $crate::plain::Record for $name {
             fn to_plain(&self) -> $crate::plain::Plain {
                 let Self { $($field),+ } = self;
-                $crate::plain::Plain::Object(vec![$((
-                    stringify!($field).into(),
-                    $crate::plain::Record::to_plain($field),
-                )),+])
+                let mut members = $crate::plain::Members::default();
+                $(members.put(stringify!($field), $field);)+
+                members.into_object()
             }
 
             fn from_plain(plain: &$crate::plain::Plain) -> Result<Self, $crate::plain::Unfit> {
@@ -66,10 +94,12 @@ macro_rules! record {
         impl $crate::plain::Record for $name {
             fn to_plain(&self) -> $crate::plain::Plain {
                 match self {
-                    $(Self::$variant $({ $($field),+ })? => $crate::plain::Plain::variant(
-                        stringify!($variant),
-                        vec![$($((stringify!($field).into(), $crate::plain::Record::to_plain($field))),+)?],
-                    ),)+
+                    $(Self::$variant $({ $($field),+ })? => {
+                        #[allow(unused_mut, reason = "a variant without members puts none in")]
+                        let mut members = $crate::plain::Members::default();
+                        $($(members.put(stringify!($field), $field);)+)?
+                        members.into_variant(stringify!($variant))
+                    })+
                 }
             }
 
@@ -180,15 +210,24 @@ impl<T: Record> Record for Option<T> {
 }
 
 impl<T: Record> Record for Vec<T> {
+    // Loops, because these two are compiled once for each kind of record, and `collect` takes three times as much.
     fn to_plain(&self) -> Plain {
-        Plain::List(self.iter().map(T::to_plain).collect())
+        let mut items = Vec::with_capacity(self.len());
+        for item in self {
+            items.push(item.to_plain());
+        }
+        Plain::List(items)
     }
 
     fn from_plain(plain: &Plain) -> Result<Self, Unfit> {
-        match plain {
-            Plain::List(items) => items.iter().map(T::from_plain).collect(),
-            _ => Err(Unfit("a list")),
+        let Plain::List(items) = plain else {
+            return Err(Unfit("a list"));
+        };
+        let mut list = Vec::new();
+        for item in items {
+            list.push(T::from_plain(item)?);
         }
+        Ok(list)
     }
 }
 

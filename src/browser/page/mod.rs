@@ -28,7 +28,7 @@ use super::storage::{from_js, local, on_changed, read, session, to_js};
 use super::{clock, texts};
 
 thread_local! {
-    static PAGE: RefCell<Page> = RefCell::new(Page::default());
+    static PAGE: RefCell<Page> = const { RefCell::new(Page::new()) };
 }
 
 /// What the page knows.
@@ -48,13 +48,13 @@ struct Page {
     tab: bool,
 }
 
-impl Default for Page {
-    fn default() -> Self {
+impl Page {
+    const fn new() -> Self {
         Self {
-            index: Index::default(),
+            index: Index { entries: Vec::new() },
             profiles: Vec::new(),
             tokens: Vec::new(),
-            engine: Engine::default(),
+            engine: Engine::new(),
             expanded: None,
             revealed: Vec::new(),
             visible: VISIBLE_AT_FIRST,
@@ -62,9 +62,7 @@ impl Default for Page {
             tab: false,
         }
     }
-}
 
-impl Page {
     /// The profile of a flow that is under way or was its profile's last.
     fn profile_of(&self, flow: &FlowId) -> Option<String> {
         let running = self.engine.flow(flow).map(|flow| flow.profile().to_owned());

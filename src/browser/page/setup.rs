@@ -270,9 +270,9 @@ fn submit(authorize: bool) -> Result<(), JsValue> {
             Ok(Reply::Invalid { errors }) => {
                 let said: Vec<String> = errors
                     .iter()
-                    .map(|(field, code)| texts::text(&["error_", field, "_", code].concat()))
+                    .map(|(field, code)| texts::text(&["error_", field, "_", code].concat()) + " ")
                     .collect();
-                announce(&said.join(" "));
+                announce(&said.concat());
             }
             Ok(Reply::Failed { message }) => report(Err(js_sys::Error::new(&message).into())),
             Ok(Reply::Done) => {}
