@@ -10,7 +10,7 @@ import { Tokenkeep } from './lib/tokenkeep.mjs';
 
 const WAYS = {
   chromium: { 'JavaScript without its compiler': { args: ['--js-flags=--jitless'] } },
-  firefox: { 'without WebAssembly': { preferences: { 'javascript.options.wasm': false } } },
+  firefox: { 'without WebAssembly': { preferences: { 'javascript.options.wasm': false, 'javascript.options.wasm_trustedprincipals': false } } },
 };
 
 for (const [name, options] of Object.entries(WAYS[BROWSER])) {

@@ -199,6 +199,21 @@ export class Chromium {
     return target.page();
   }
 
+  /** Presses the browser's own `back`, `forward` or `reload`. */
+  async press(page, button) {
+    const method = { back: 'goBack', forward: 'goForward', reload: 'reload' }[button];
+    await page[method]({ waitUntil: 'domcontentloaded' }).catch(() => {
+      // Blocked, or nowhere to go.
+    });
+  }
+
+  /** Sends a tab to an address that may be blocked. */
+  async visit(page, address) {
+    await page.goto(address, { waitUntil: 'domcontentloaded' }).catch(() => {
+      // Blocked.
+    });
+  }
+
   /** Clicks the icon in the toolbar while `page` is in front; returns the popup's page. */
   async openToolbarPopup(page) {
     await page.bringToFront();

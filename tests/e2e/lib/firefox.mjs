@@ -320,6 +320,58 @@ export class Firefox {
     );
   }
 
+  /** Runs in the browser's window with the tab's browser element, and waits until the tab has stopped loading. */
+  async #inTab(page, fn, ...args) {
+    await page.bringToFront();
+    await this.chrome(
+      async (source, list) => {
+        const { selectedBrowser } = gBrowser;
+        const stopped = new Promise((resolve) => {
+          const listener = {
+            QueryInterface: ChromeUtils.generateQI(['nsIWebProgressListener', 'nsISupportsWeakReference']),
+            onStateChange(progress, request, flags) {
+              const { STATE_STOP, STATE_IS_WINDOW } = Ci.nsIWebProgressListener;
+              if (progress.isTopLevel && flags & STATE_STOP && flags & STATE_IS_WINDOW) {
+                selectedBrowser.removeProgressListener(listener);
+                resolve();
+              }
+            },
+          };
+          selectedBrowser.addProgressListener(listener, Ci.nsIWebProgress.NOTIFY_STATE_WINDOW);
+        });
+        const moved = (0, eval)(source)(selectedBrowser, ...list);
+        if (moved !== false) await stopped;
+      },
+      String(fn),
+      args,
+    );
+  }
+
+  /** Presses the browser's own `back`, `forward` or `reload`. */
+  press(page, button) {
+    return this.#inTab(
+      page,
+      (browser, name) => {
+        if (name === 'reload') browser.reload();
+        else if (name === 'back' ? browser.canGoBack : browser.canGoForward) browser[name === 'back' ? 'goBack' : 'goForward']();
+        else return false;
+        return true;
+      },
+      button,
+    );
+  }
+
+  /** Sends a tab to an address that may be blocked. */
+  visit(page, address) {
+    return this.#inTab(
+      page,
+      (browser, url) => {
+        browser.fixupAndLoadURIString(url, { triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal() });
+      },
+      address,
+    );
+  }
+
   /** Starts to collect what extension pages and web pages print; returns the (growing) list. */
   async collectConsole() {
     const lines = [];
