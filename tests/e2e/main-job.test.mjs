@@ -55,6 +55,7 @@ test('first run: from the empty form to a token on the clipboard', async () => {
   await typeInto(page, '#username', member.username);
   await typeInto(page, '#password', member.password);
   await clickAway(page, '#sign-in');
+  await until('LinkedIn asks for consent', async () => (await flow.asked(page)) === '#allow');
   await flow.complete();
 
   await tokenkeep.inState(id, 'token');
@@ -71,6 +72,7 @@ test('first run: from the empty form to a token on the clipboard', async () => {
 
   const { counters, codes } = await sandbox.state();
   assert.equal(counters.redirect_host_requests, 0);
+  assert.equal(counters.authorization_requests, 1);
   assert.equal(counters.token_posts, 1);
   assert.equal(counters.second_code_posts, 0);
   assert.deepEqual(codes.map(({ redeemed, posts }) => ({ redeemed, posts })), [{ redeemed: true, posts: 1 }]);

@@ -245,6 +245,17 @@ export class Tokenkeep {
     return new Flow(this, id, flow, tabs);
   }
 
+  /** Loads the page anew and waits until it shows something. */
+  async reload() {
+    await this.page.evaluate(() => {
+      globalThis.former = true;
+      history.replaceState(null, '', location.pathname);
+      location.reload();
+    });
+    await until('the page is loaded anew', () => this.page.evaluate(() => globalThis.former === undefined));
+    await this.shown();
+  }
+
   /** Puts everything back to the first run, but for granted hosts; closes every other tab. */
   async startOver() {
     await this.browser.killWorker();
@@ -259,10 +270,9 @@ export class Tokenkeep {
       await chrome.alarms.clearAll();
       const rules = await chrome.declarativeNetRequest.getSessionRules();
       await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map((rule) => rule.id) });
-      location.hash = '';
-      location.reload();
     });
     await this.sandbox.reset();
+    await this.reload();
     await this.shown('view-setup');
   }
 }
