@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use js_sys::{Array, Object, Promise};
+use js_sys::{Array, Function, Object, Promise};
 use url::Url;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -37,6 +37,7 @@ thread_local! {
             starting: None,
             busy: false,
             queue: VecDeque::new(),
+            saving: None,
         })
     };
 }
@@ -46,6 +47,8 @@ struct Worker {
     starting: Option<Promise>,
     busy: bool,
     queue: VecDeque<Event>,
+    /// Ends with the last profile that is being written.
+    saving: Option<Promise>,
 }
 
 fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
@@ -148,8 +151,33 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
     Ok(reply)
 }
 
+/// One profile is written after the other: each reads the index, adds to it and writes it back.
+struct Turn(Option<Function>);
+
+impl Turn {
+    async fn wait() -> Self {
+        let mut resolve = None;
+        let mine = Promise::new(&mut |resolved, _| resolve = Some(resolved));
+        let before = with(|worker| worker.saving.replace(mine));
+        if let Some(before) = before {
+            // It resolves and never rejects.
+            let _ = JsFuture::from(before).await;
+        }
+        Self(resolve)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(resolve) = &self.0 {
+            let _ = resolve.call0(&JsValue::UNDEFINED);
+        }
+    }
+}
+
 /// Writes a profile with its secret and its place in the index, all at once.
 async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Reply, JsValue> {
+    let _turn = Turn::wait().await;
     let (id, known) = match id {
         Some(id) => (id, true),
         None => (entropy::name()?, false),

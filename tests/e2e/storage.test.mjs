@@ -1,0 +1,101 @@
+// What stands in storage: profiles written at once, edits, and records that are not as expected.
+
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { stage } from './lib/stage.mjs';
+import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { until } from './lib/until.mjs';
+
+const on = await stage();
+
+beforeEach(() => on.tokenkeep.startOver());
+
+test('profiles that two pages save at once are all kept', async () => {
+  const { tokenkeep, browser, sandbox } = on;
+  const { client_id, client_secret } = sandbox.ready.app;
+  const save = (page, from) =>
+    page.evaluate(
+      (first, id, secret) =>
+        Promise.all(
+          Array.from({ length: 10 }, (_, number) =>
+            chrome.runtime.sendMessage({
+              SaveProfile: {
+                id: null,
+                draft: {
+                  name: `profile ${first + number}`,
+                  provider: 'linkedin',
+                  client_id: id,
+                  client_secret: secret,
+                  redirect_uri: 'http://localhost:8585/callback',
+                  scope: 'openid',
+                },
+                authorize: false,
+              },
+            }),
+          ),
+        ),
+      from,
+      client_id,
+      client_secret,
+    );
+  const other = await Tokenkeep.open(browser);
+  const replies = await Promise.all([save(tokenkeep.page, 0), save(other.page, 10)]);
+  assert.ok(replies.flat().every((reply) => reply.Saved), JSON.stringify(replies));
+  const names = (await tokenkeep.index()).map(({ name }) => name).sort();
+  assert.deepEqual(names, Array.from({ length: 20 }, (_, number) => `profile ${number}`).sort());
+});
+
+test('an edit keeps the secret that is not entered again, and asks for it when the client changes', async () => {
+  const { tokenkeep } = on;
+  const id = await tokenkeep.addSandboxProfile('live_https');
+  const secret = async () => (await tokenkeep.local(`secret:${id}`))[`secret:${id}`].client_secret;
+  const before = await secret();
+  await tokenkeep.expand(id);
+  await tokenkeep.click(`${tokenkeep.card(id)} .profile-edit`);
+  await tokenkeep.fillSetup({ name: 'renamed' });
+  await tokenkeep.click('#setup_save');
+  await until('the new name is stored', async () => (await tokenkeep.index())[0].name === 'renamed');
+  assert.equal(await secret(), before);
+
+  await tokenkeep.shown('view-home');
+  await tokenkeep.expand(id);
+  await tokenkeep.click(`${tokenkeep.card(id)} .profile-edit`);
+  await tokenkeep.fillSetup({ client_id: '78otherclient0' });
+  await tokenkeep.click('#setup_save');
+  await until('the secret is asked for', () => tokenkeep.visible('#client_secret_error'));
+  assert.equal(await secret(), before);
+});
+
+test('data of a newer version is shown as such and not written over', async () => {
+  const { tokenkeep, browser } = on;
+  await tokenkeep.addSandboxProfile('live_https');
+  const before = await tokenkeep.page.evaluate(async () => {
+    await chrome.storage.local.set({ schema: 99 });
+    return chrome.storage.local.get(null);
+  });
+  const newer = new Tokenkeep(browser, await browser.openExtensionPage('popup.html'));
+  await newer.shown('view-error');
+  assert.match(await newer.text('#error-text'), /newer version.*99/);
+  const reply = await newer.page.evaluate(() =>
+    chrome.runtime.sendMessage({
+      SaveProfile: {
+        id: null,
+        draft: { name: '', provider: 'linkedin', client_id: 'x', client_secret: 'y', redirect_uri: 'https://a.test/', scope: 'openid' },
+        authorize: false,
+      },
+    }),
+  );
+  assert.match(reply.Failed.message, /schema 99/);
+  assert.deepEqual(await newer.local(), before);
+});
+
+test('a record that cannot be read is named and left alone', async () => {
+  const { tokenkeep, browser } = on;
+  const id = await tokenkeep.addSandboxProfile('live_https');
+  await tokenkeep.page.evaluate((key) => chrome.storage.local.set({ [key]: { id: 7 } }), `profile:${id}`);
+  const damaged = new Tokenkeep(browser, await browser.openExtensionPage('popup.html'));
+  await damaged.shown('view-error');
+  assert.match(await damaged.text('#error-text'), new RegExp(`profile:${id}`));
+  assert.deepEqual((await damaged.local(`profile:${id}`))[`profile:${id}`], { id: 7 });
+});
