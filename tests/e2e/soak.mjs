@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// `cargo xtask soak`: many authorizations with everything mixed at random, a third of them with the worker killed.
+// `cargo xtask soak`: many flows in a row, redirect kinds mixed at random, a third of them with the worker killed.
 //
-//   node soak.mjs [--browser chromium|firefox] [--flows N] [--seed S]
+//   node soak.mjs [--browser chromium|firefox] [--flows 200] [--seed N]
 //
-// Exits with 1 when a redirect host heard anything, when a code was posted twice, or when a flow without a token has no
-// reason that the person is told.
+// Prints the flows, the tokens, what reached the redirect hosts, the second POSTs of a code, and a reason for each flow
+// that gave no token. Exits with 1 when anything reached a redirect host, a code was posted twice, a flow had no defined
+// end, or something of a flow is left behind.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -12,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { launch } from './lib/browser.mjs';
 import { browserName } from './lib/environment.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { Tokenkeep, clickAway } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const { values: options } = parseArgs({
@@ -24,127 +25,149 @@ const { values: options } = parseArgs({
 });
 const name = browserName(options.browser);
 const count = Number(options.flows);
-const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 32));
+const seed = options.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(options.seed);
 if (!Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
-  throw new Error('--flows takes a whole number from 1 on, --seed a whole number');
+  console.error('soak: --flows takes a number from 1, --seed a whole number');
+  process.exit(2);
 }
+
+/** mulberry32: the same order for the same seed. */
+function randomNumbers(start) {
+  let state = start >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+const random = randomNumbers(seed);
+const pick = (list) => list[Math.floor(random() * list.length)];
 
 const KINDS = ['301', '302', '303', '307', '308', 'chained', 'javascript', 'meta'];
 const TARGETS = ['live_https', 'live_loopback', 'dead_loopback', 'unknown'];
 const KILLS = ['before the click', 'before the redirect', 'between capture and exchange'];
 
-/** mulberry32: the same flows for the same seed. */
-let state = seed >>> 0;
-function random() {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-}
-const pick = (list) => list[Math.floor(random() * list.length)];
-
-/** Any event wakes a stopped worker; people open and close tabs all the time. */
-async function wake(browser) {
-  await (await browser.newPage()).close();
+/** What one flow does, drawn before anything runs, so that the browser's pace does not change the order. */
+function draw() {
+  const kill = random() < 1 / 3 ? pick(KILLS) : null;
+  return {
+    kind: pick(KINDS),
+    target: pick(TARGETS),
+    kill,
+    // The kill falls somewhere around capture and exchange: a few milliseconds after the answer left LinkedIn.
+    delay: Math.floor(random() * 120),
+    slowToken: kill === KILLS[2] && random() < 0.5,
+  };
 }
 
-/** The member removes the app: the next authorization asks for consent again. */
-async function removeApp({ control, app, member }) {
-  const answer = await fetch(`${control}/revoke`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ client_id: app.client_id, member: member.username }),
-  });
-  if (!answer.ok) throw new Error(`sandbox: /revoke answered ${answer.status}`);
-}
-
-/** One flow; returns how it ended. */
-async function run(browser, tokenkeep, profile, plan) {
-  const { sandbox } = tokenkeep;
+/** Runs one flow and returns its end: `Token`, a finding's code, or undefined when there is none. */
+async function run({ sandbox, browser, tokenkeep }, profile, plan) {
   await sandbox.redirect(plan.kind);
-  if (plan.consent) await removeApp(sandbox.ready);
-  else await sandbox.grant(sandbox.ready.app.client_id, sandbox.ready.member.username, ['openid', 'profile', 'email']);
+  if (plan.slowToken) await sandbox.fault('token', { kind: 'delay', ms: 300 });
   if (plan.kill === KILLS[0]) await browser.killWorker();
   const flow = await tokenkeep.authorize(profile);
-  if (!plan.consent) return until('the flow has ended', () => flow.outcomeNow());
-  await flow.signIn();
+  const page = await flow.signIn();
   if (plan.kill === KILLS[1]) await browser.killWorker();
+  const codes = (await sandbox.state()).codes.length;
+  await clickAway(page, '#allow');
   if (plan.kill === KILLS[2]) {
-    // The moment is drawn, not awaited: it is to fall anywhere between the redirect and the token's arrival.
-    await sandbox.fault('token', { kind: 'delay', ms: 40 });
-    await Promise.all([flow.consent(), pause(plan.delay).then(() => browser.killWorker())]);
-    await wake(browser);
-  } else {
-    await flow.consent();
-  }
-  const ended = () => flow.outcomeNow();
-  try {
-    return await until('the flow has ended', ended, { timeout: 5000 });
-  } catch {
-    // The worker died with the redirect in its hands. The person sees a blocked page and reloads it.
-    plan.reloaded = true;
-    await browser.press(await flow.tab(), 'reload');
+    await until('a code is issued', async () => (await sandbox.state()).codes.length > codes, { every: 2 });
+    await pause(plan.delay);
+    await browser.killWorker();
+    // Whatever the person does next wakes the worker.
+    await (await browser.newPage()).close();
   }
   try {
-    return await until('the flow has ended', ended, { timeout: 5000 });
-  } catch {
-    return undefined;
+    // Longer than the token request's own limit.
+    return await until('the flow has ended', () => flow.outcomeNow(), { timeout: plan.kill === KILLS[2] ? 5_000 : 30_000 });
+  } catch (error) {
+    return (await giveUp(tokenkeep, flow, plan)) ?? console.log(await flow.whereabouts(error.message));
   }
 }
 
-const sandbox = await Sandbox.start();
-const browser = await launch(name, { sandbox });
+/**
+ * A worker that dies in the very moment in which it is told of the redirect never hears of it again: the flow waits on
+ * until its deadline, a quarter of an hour. The person sees that, and cancels.
+ */
+async function giveUp(tokenkeep, flow, plan) {
+  const running = (await tokenkeep.engine()).flows[flow.id];
+  const waits = running && Object.keys(running.phase)[0] === 'AwaitingRedirect';
+  if (!waits || plan.kill !== KILLS[2]) return undefined;
+  await tokenkeep.expand(flow.profile);
+  await tokenkeep.click(`${tokenkeep.card(flow.profile)} .flow-cancel`);
+  const outcome = await flow.outcome();
+  return `redirect lost with the worker, then ${outcome}`;
+}
+
+/** Consent would be skipped for the same scopes, and a flow would be over before the worker can be killed in it. */
+async function withdrawConsent(sandbox) {
+  const { member } = sandbox.ready;
+  await sandbox.reset();
+  await sandbox.session(member.username);
+}
+
+const totals = { flows: 0, tokens: 0, redirectHostRequests: 0, secondPosts: 0, undefinedEnds: 0 };
 const reasons = new Map();
-const problems = [];
-let tokens = 0;
-let killed = 0;
-let reloads = 0;
-try {
-  const tokenkeep = await Tokenkeep.open(browser);
-  await tokenkeep.grantHosts();
-  await sandbox.session(sandbox.ready.member.username);
+
+async function soak(stage) {
+  const { sandbox, tokenkeep, browser } = stage;
   const profiles = {};
   for (const target of TARGETS) profiles[target] = await tokenkeep.addSandboxProfile(target);
-  console.log(`soak: ${count} flows in ${name}, seed ${seed}`);
-  const started = performance.now();
   for (let number = 1; number <= count; number += 1) {
-    const plan = {
-      kind: pick(KINDS),
-      target: pick(TARGETS),
-      kill: random() < 1 / 3 ? pick(KILLS) : undefined,
-      delay: Math.floor(random() * 120),
-    };
-    // Without a page in between there is no moment but the click at which to stop the worker.
-    plan.consent = random() < 0.8 || (plan.kill !== undefined && plan.kill !== KILLS[0]);
-    const outcome = await run(browser, tokenkeep, profiles[plan.target], plan);
-    if (plan.kill) killed += 1;
-    if (plan.reloaded) reloads += 1;
-    if (outcome === 'Token') {
-      tokens += 1;
-    } else {
-      const reason = `${outcome ?? 'no end'}${plan.kill ? `, worker killed ${plan.kill}` : ''}`;
-      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-      if (outcome === undefined) problems.push(`flow ${number} has no defined end: ${JSON.stringify(plan)}`);
-      if (outcome !== undefined && !plan.kill) problems.push(`flow ${number} gave no token undisturbed: ${outcome}`);
+    const plan = draw();
+    await withdrawConsent(sandbox);
+    const outcome = await run(stage, profiles[plan.target], plan);
+    const counters = await sandbox.counters();
+    totals.flows += 1;
+    totals.redirectHostRequests += counters.redirect_host_requests;
+    totals.secondPosts += counters.second_code_posts;
+    const bad = counters.redirect_host_requests > 0 || counters.second_code_posts > 0 || outcome === undefined;
+    if (outcome === 'Token') totals.tokens += 1;
+    else if (outcome === undefined) totals.undefinedEnds += 1;
+    else reasons.set(`${outcome}, ${plan.kill ?? 'worker alive'}`, (reasons.get(`${outcome}, ${plan.kill ?? 'worker alive'}`) ?? 0) + 1);
+    if (bad) console.log(`flow ${number}: ${JSON.stringify({ ...plan, outcome, counters })}`);
+    if (outcome === undefined) {
+      await tokenkeep.startOver();
+      for (const target of TARGETS) profiles[target] = await tokenkeep.addSandboxProfile(target);
     }
-    if (number % 20 === 0 || number === count) {
-      const seconds = Math.round((performance.now() - started) / 1000);
-      console.log(`  ${number} flows, ${tokens} tokens, ${killed} with the worker killed, ${seconds} s`);
+    for (const { page } of await browser.pages()) {
+      if (page !== tokenkeep.page) await page.close();
     }
+    if (number % 25 === 0 || number === count) console.log(`${number} of ${count} flows, ${totals.tokens} tokens`);
   }
-  const counters = await sandbox.counters();
-  if (counters.redirect_host_requests !== 0) problems.push('a redirect host was asked');
-  if (counters.second_code_posts !== 0) problems.push('a code was posted twice');
-  console.log(`flows: ${count}`);
-  console.log(`tokens: ${tokens}`);
-  console.log(`worker killed: ${killed}`);
-  console.log(`reloaded by hand: ${reloads}`);
-  console.log(`redirect host requests: ${counters.redirect_host_requests}`);
-  console.log(`second POSTs of a code: ${counters.second_code_posts}`);
-  for (const [reason, times] of reasons) console.log(`without a token: ${times} × ${reason}`);
-} finally {
-  await browser.close();
-  await sandbox.stop();
+  const engine = await tokenkeep.engine();
+  const owned = Object.values(engine.guards).flatMap((guard) => guard.rules);
+  const rules = (await tokenkeep.sessionRules()).map((rule) => rule.id);
+  const left = {
+    flows: Object.keys(engine.flows).length,
+    rules: rules.filter((rule) => !owned.includes(rule)).length,
+  };
+  return left;
 }
-for (const problem of problems) console.error(`soak: ${problem}`);
-process.exitCode = problems.length === 0 ? 0 : 1;
+
+let stage;
+try {
+  const sandbox = await Sandbox.start();
+  stage = { sandbox };
+  stage.browser = await launch(name, { sandbox });
+  stage.tokenkeep = await Tokenkeep.open(stage.browser);
+  await stage.tokenkeep.grantHosts();
+  console.log(`${await stage.browser.browser.version()}, ${count} flows, seed ${seed}`);
+  const left = await soak(stage);
+  console.log('');
+  console.log(`flows: ${totals.flows}`);
+  console.log(`tokens: ${totals.tokens}`);
+  console.log(`redirect host requests: ${totals.redirectHostRequests}`);
+  console.log(`second POSTs of a code: ${totals.secondPosts}`);
+  console.log(`flows without a defined end: ${totals.undefinedEnds}`);
+  console.log(`flows left: ${left.flows}, rules that nobody owns: ${left.rules}`);
+  for (const [reason, times] of [...reasons].sort()) console.log(`  without a token: ${times} × ${reason}`);
+  if (totals.redirectHostRequests + totals.secondPosts + totals.undefinedEnds + left.flows + left.rules > 0) process.exitCode = 1;
+} catch (error) {
+  console.error(`soak: ${error.stack}`);
+  process.exitCode = 1;
+} finally {
+  await stage?.browser?.close();
+  await stage?.sandbox.stop();
+}

@@ -341,7 +341,7 @@ export class Flow {
     try {
       return await until('the flow has ended', () => this.outcomeNow(), { timeout });
     } catch (error) {
-      error.message += `; ${await this.#whereabouts()}`;
+      error.message = await this.whereabouts(error.message);
       throw error;
     }
   }
@@ -353,16 +353,17 @@ export class Flow {
     return ended.finding?.code ?? 'Token';
   }
 
-  /** What a person who debugs a flow that never ended wants to know first. */
-  async #whereabouts() {
+  /** `message` with what a person who debugs a flow that never ended wants to know first. */
+  async whereabouts(message) {
     const { flows, ended } = await this.tokenkeep.engine();
     const requests = (await this.tokenkeep.sandbox.log()).slice(-6);
-    return JSON.stringify({
+    const found = {
       phase: flows[this.id]?.phase ?? 'not under way',
       ended: ended[this.profile],
       tabs: await this.browser.tabs(),
       requests: requests.map(({ method, host, path, status }) => `${method} ${host}${path} ${status}`),
-    });
+    };
+    return `${message}; ${JSON.stringify(found)}`;
   }
 
   /** Everything from the consent page on; the flow must give a token. */
