@@ -1,7 +1,7 @@
 // Chromium by puppeteer over a pipe.
 
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import puppeteer from 'puppeteer-core';
 
 import { extensionPath, programOf } from './environment.mjs';
 import { MAIN_ACTION, watchForReady } from './ready.mjs';
-import { until } from './until.mjs';
+import { settled, until } from './until.mjs';
 
 const INTRUDER = fileURLToPath(new URL('../intruder', import.meta.url));
 
@@ -22,8 +22,13 @@ const QUIET = [
   'AutofillServerCommunication',
   'DisableLoadExtensionCommandLineSwitch',
   'NetworkTimeServiceQuerying',
-  'PasswordLeakDetection',
 ];
+
+/** The same as settings of the profile. */
+const PREFERENCES = {
+  credentials_enable_service: false,
+  profile: { password_manager_leak_detection: false },
+};
 
 function argumentsFor(sandbox, { args = [], features = [] }) {
   return [
@@ -51,6 +56,10 @@ export class Chromium {
 
   static async launch(options) {
     const profile = options.profile ?? (await mkdtemp(join(tmpdir(), 'tokenkeep-chromium-')));
+    await mkdir(join(profile, 'Default'), { recursive: true });
+    await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(PREFERENCES), { flag: 'wx' }).catch(() => {
+      // A profile that is used again has its own.
+    });
     const browser = new Chromium(profile, options);
     await browser.start();
     return browser;
@@ -188,6 +197,7 @@ export class Chromium {
     await until(`${scheme} is on`, () =>
       page.evaluate((wanted) => matchMedia(`(prefers-color-scheme: ${wanted})`).matches, scheme),
     );
+    await settled(page);
   }
 
   async readClipboard() {

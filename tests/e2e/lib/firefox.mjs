@@ -12,7 +12,7 @@ import puppeteer from 'puppeteer-core';
 
 import { extensionPath, programOf } from './environment.mjs';
 import { MAIN_ACTION, watchForReady } from './ready.mjs';
-import { until } from './until.mjs';
+import { settled, until } from './until.mjs';
 import { zip } from './zip.mjs';
 
 const INTRUDER = fileURLToPath(new URL('../intruder', import.meta.url));
@@ -321,6 +321,7 @@ export class Firefox {
     await until(`${scheme} is on`, () =>
       page.evaluate((wanted) => matchMedia(`(prefers-color-scheme: ${wanted})`).matches, scheme),
     );
+    await settled(page);
   }
 
   readClipboard() {

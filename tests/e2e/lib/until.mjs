@@ -24,15 +24,12 @@ export async function until(what, condition, { timeout = 15_000, every = 15 } = 
   }
 }
 
-/**
- * Holds for `time` ms that `condition` stays falsy: the only way to see that something does not happen. `time` is
- * measured against something that happens in the same time elsewhere, never a guess at how fast the browser is.
- */
-export async function never(what, condition, { time, every = 25 }) {
-  const deadline = performance.now() + time;
-  while (performance.now() < deadline) {
-    const value = await condition();
-    if (value) throw new Error(`${what}: ${JSON.stringify(value)}`);
-    await pause(every);
-  }
+/** Waits until nothing in the page moves any more, but for what moves for ever. */
+export async function settled(page) {
+  await page.evaluate(async () => {
+    // Reading a style starts the transitions that are due.
+    getComputedStyle(document.body).color;
+    const ends = document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.all(ends.map((animation) => animation.finished.catch(() => undefined)));
+  });
 }
