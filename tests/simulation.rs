@@ -35,6 +35,8 @@ enum Action {
     Cancel(u8),
     /// The worker dies after this many more effects.
     Kill(u8),
+    /// From now on the browser refuses rules, or takes them.
+    RefuseRules(bool),
     Advance(u32),
     Tick,
 }
@@ -77,6 +79,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => any::<u8>().prop_map(Action::CloseTab),
         1 => any::<u8>().prop_map(Action::Cancel),
         4 => (0..8u8).prop_map(Action::Kill),
+        1 => any::<bool>().prop_map(Action::RefuseRules),
         2 => (0..2_000_000u32).prop_map(Action::Advance),
         1 => Just(Action::Tick),
     ]
@@ -112,6 +115,7 @@ struct World {
     acknowledged: Vec<(String, FlowId)>,
     next: u32,
     rules_work: bool,
+    refuse_rules: bool,
 }
 
 impl World {
@@ -134,6 +138,7 @@ impl World {
             acknowledged: Vec::new(),
             next: 0,
             rules_work: true,
+            refuse_rules: false,
         }
     }
 
@@ -199,19 +204,37 @@ impl World {
             let event = queue.remove(0);
             let Some(engine) = &mut self.worker else { return };
             let before: BTreeSet<FlowId> = engine.flows.iter().map(|flow| flow.id.clone()).collect();
-            let effects = engine.step(self.now_ms, event);
+            let mut effects = engine.step(self.now_ms, event);
             let mut results = Vec::new();
-            for effect in effects {
+            while !effects.is_empty() {
                 if self.dies() {
                     return;
                 }
-                results.extend(self.apply(effect, &before));
+                let effect = effects.remove(0);
+                let persist = matches!(effect, Effect::Persist);
+                let own = effect.failure().map(|(flow, needed)| (flow.clone(), needed));
+                if let Some(result) = self.apply(effect, &before) {
+                    results.extend(result);
+                    continue;
+                }
+                let engine = self.worker.as_ref().unwrap();
+                for (flow, what) in engine.refused(own, persist, &mut effects) {
+                    results.push(Event::EffectFailed {
+                        flow,
+                        what,
+                        message: "refused".to_owned(),
+                    });
+                }
             }
             queue.splice(0..0, results);
         }
     }
 
-    fn apply(&mut self, effect: Effect, before: &BTreeSet<FlowId>) -> Vec<Event> {
+    /// What the browser makes of an effect; none when it refuses.
+    fn apply(&mut self, effect: Effect, before: &BTreeSet<FlowId>) -> Option<Vec<Event>> {
+        if self.refuse_rules && matches!(effect, Effect::AddRules { .. }) {
+            return None;
+        }
         match effect {
             Effect::Persist => {
                 let engine = self.worker.clone().unwrap();
@@ -228,7 +251,7 @@ impl World {
                 if let Some(seen) = self.seen.iter_mut().find(|seen| seen.id == flow) {
                     seen.tab = Some(tab);
                 }
-                return vec![Event::TabOpened { flow, tab }];
+                return Some(vec![Event::TabOpened { flow, tab }]);
             }
             Effect::AddRules { rules, .. } => self.rules.extend(rules.into_iter().map(|rule| (rule.id, rule))),
             Effect::RemoveRules(ids) => {
@@ -236,12 +259,12 @@ impl World {
                     self.rules.remove(&id);
                 }
             }
-            Effect::Navigate { flow, .. } => return vec![Event::Navigated(flow)],
+            Effect::Navigate { flow, .. } => return Some(vec![Event::Navigated(flow)]),
             Effect::CheckPermission { flow, .. } => {
-                return vec![Event::PermissionChecked {
+                return Some(vec![Event::PermissionChecked {
                     flow,
                     granted: self.granted,
-                }];
+                }]);
             }
             Effect::Exchange { flow, request } => {
                 let body = request.body.expose();
@@ -256,17 +279,17 @@ impl World {
             Effect::StoreToken { profile, token } => {
                 let flow = token.flow.clone();
                 self.tokens.insert(profile, *token);
-                return vec![Event::TokenStored(flow)];
+                return Some(vec![Event::TokenStored(flow)]);
             }
             Effect::ShowResult { .. } => {}
             Effect::CloseTab(tab) => {
                 if self.tabs.remove(&tab) {
-                    return vec![Event::TabRemoved(tab)];
+                    return Some(vec![Event::TabRemoved(tab)]);
                 }
             }
             Effect::SetAlarm(at_ms) => self.alarm = at_ms,
         }
-        Vec::new()
+        Some(Vec::new())
     }
 
     /// A main-frame request to the redirect URI: a rule stops it, or the redirect host gets it.
@@ -327,6 +350,7 @@ impl World {
                     self.deliver(Event::Cancel(flow));
                 }
             }
+            Action::RefuseRules(refuse) => self.refuse_rules = *refuse,
             Action::Kill(effects) => self.kill_after = Some(*effects),
             Action::Advance(milliseconds) => {
                 self.now_ms += u64::from(*milliseconds);
@@ -391,6 +415,10 @@ impl World {
         if !sent {
             return;
         }
+        // The browser refuses the rule for a foreign code: nothing is promised of that one.
+        if self.refuse_rules && matches!(answer, Answer::WrongState | Answer::NoState) {
+            return;
+        }
         let code = format!("code-{}", self.fresh());
         let query = match answer {
             Answer::Code => format!("code={code}&state={state}"),
@@ -418,6 +446,7 @@ impl World {
     /// Lets everything come to its end: no more kills, and time goes by.
     fn settle(&mut self) {
         self.kill_after = None;
+        self.refuse_rules = false;
         self.deliver(Event::Tick);
         while let Some((flow, _)) = self.exchanges.pop() {
             self.deliver(Event::TokenAnswered {
@@ -496,7 +525,7 @@ fn answer(outcome: Outcome) -> Result<HttpResponse, TransportError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// No code is posted twice, none reaches the redirect host, no acknowledged token is lost, and nothing is left behind.
     #[test]

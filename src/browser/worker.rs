@@ -14,7 +14,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
-use crate::diagnosis::Needed;
 use crate::flow::{Effect, Engine, Event, FlowId, NewFlow, Phase, Rule, Snapshot, StoredToken, TabId};
 use crate::oauth::secret::{CodeVerifier, State};
 use crate::plain::{Plain, Record as _};
@@ -372,30 +371,21 @@ async fn drain() {
     with(|worker| worker.busy = false);
 }
 
-/// Runs effects in order. One that a flow can't do without stops those behind it when it fails.
-async fn run(effects: Vec<Effect>) -> Vec<Event> {
+/// Runs effects in order. When the browser refuses one that a flow can't do without, the rest of that flow's are dropped.
+async fn run(mut effects: Vec<Effect>) -> Vec<Event> {
     let mut results = Vec::new();
-    let mut left = effects.into_iter();
-    while let Some(effect) = left.next() {
+    while !effects.is_empty() {
+        let effect = effects.remove(0);
         let persist = matches!(effect, Effect::Persist);
-        let concerned = effect.failure().map(|(flow, what)| (flow.clone(), what));
+        let own = effect.failure().map(|(flow, what)| (flow.clone(), what));
         match run_one(effect).await {
             Ok(result) => results.extend(result),
             Err(error) => {
                 let message = words(&error);
                 web_sys::console::warn_2(&"an effect was refused:".into(), &message.as_str().into());
-                // What could not be written down must not be done.
-                let concerned = if persist {
-                    left.as_slice()
-                        .iter()
-                        .find_map(Effect::failure)
-                        .map(|(flow, _)| (flow.clone(), Needed::Storage))
-                } else {
-                    concerned
-                };
-                if let Some((flow, what)) = concerned {
+                for (flow, what) in with(|worker| worker.engine.refused(own, persist, &mut effects)) {
+                    let message = message.clone();
                     results.push(Event::EffectFailed { flow, what, message });
-                    break;
                 }
             }
         }

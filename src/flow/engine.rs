@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::diagnosis::{Failure, TransportError, diagnose};
+use crate::diagnosis::{Failure, Needed, TransportError, diagnose};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
 use crate::oauth::secret::{ClientSecret, CodeVerifier, State};
@@ -96,6 +96,33 @@ impl Engine {
     #[must_use]
     pub fn flow(&self, id: &FlowId) -> Option<&Flow> {
         self.flows.iter().find(|flow| flow.id == *id)
+    }
+
+    /// What a refused effect means. `own` is its [`Effect::failure`], or none for a refused [`Effect::Persist`]; `rest`
+    /// stands behind it. The flows that must hear of it are returned, and what they had coming is taken out of `rest`.
+    /// Nobody hears of it when it is harmless, or when its flow has ended and there is only tidying left.
+    #[must_use]
+    pub fn refused(
+        &self,
+        own: Option<(FlowId, Needed)>,
+        persist: bool,
+        rest: &mut Vec<Effect>,
+    ) -> Vec<(FlowId, Needed)> {
+        let mut blamed: Vec<(FlowId, Needed)> = own.into_iter().collect();
+        if persist {
+            // What could not be written down must not be done.
+            for (flow, _) in rest.iter().filter_map(Effect::failure) {
+                if !blamed.iter().any(|(other, _)| other == flow) {
+                    blamed.push((flow.clone(), Needed::Storage));
+                }
+            }
+        }
+        blamed.retain(|(flow, _)| self.flow(flow).is_some());
+        rest.retain(|effect| {
+            let flow = effect.failure().map(|(flow, _)| flow);
+            !flow.is_some_and(|flow| blamed.iter().any(|(other, _)| other == flow))
+        });
+        blamed
     }
 
     fn flow_mut(&mut self, id: &FlowId) -> Option<&mut Flow> {
@@ -261,8 +288,7 @@ impl Turn<'_> {
     fn arm_and_navigate(&mut self, id: &FlowId, tab: TabId) {
         let Some(flow) = self.engine.flow(id) else { return };
         let url = flow.authorization_url();
-        let mut rules = vec![flow.tab_rule(tab), flow.state_rule()];
-        rules.extend(flow.origin_rule());
+        let rules = flow.rules(tab);
         self.push(Effect::AddRules {
             flow: id.clone(),
             rules,
@@ -272,6 +298,16 @@ impl Turn<'_> {
             tab,
             url,
         });
+    }
+
+    /// Sets the rules again if the browser does not hold them: the flow was ended, and that could not be written.
+    fn rearm(&mut self, id: &FlowId, tab: TabId, held: &[u32]) {
+        let Some(flow) = self.engine.flow(id) else { return };
+        let rules = flow.rules(tab);
+        if !rules.iter().all(|rule| held.contains(&rule.id)) {
+            let flow = id.clone();
+            self.push(Effect::AddRules { flow, rules });
+        }
     }
 
     fn navigated(&mut self, id: &FlowId) {
@@ -545,7 +581,8 @@ impl Turn<'_> {
                     self.fail(&id, Failure::PermissionRemoved);
                 }
                 Phase::AwaitingRedirect { tab, navigated: false } => self.arm_and_navigate(&id, tab),
-                Phase::AwaitingPermission | Phase::AwaitingRedirect { .. } => {}
+                Phase::AwaitingRedirect { tab, .. } => self.rearm(&id, tab, rules),
+                Phase::AwaitingPermission => {}
                 Phase::Captured { .. } => self.check_permission(&id),
                 Phase::Exchanging if stored.contains(&id) => self.token_stored(&id),
                 Phase::Exchanging => self.fail(&id, Failure::OutcomeUnknown),

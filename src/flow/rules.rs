@@ -118,6 +118,14 @@ impl Flow {
     /// How many rule ids a flow owns: its tab's, the token request's, its `state`'s and a stray code's.
     pub const RULES: u32 = 4;
 
+    /// All that stand while it waits for the redirect.
+    #[must_use]
+    pub fn rules(&self, tab: TabId) -> Vec<Rule> {
+        let mut rules = vec![self.tab_rule(tab), self.state_rule()];
+        rules.extend(self.origin_rule());
+        rules
+    }
+
     /// Blocks everything at the redirect URI in the flow's tab.
     #[must_use]
     pub fn tab_rule(&self, tab: TabId) -> Rule {
@@ -150,13 +158,19 @@ impl Flow {
     }
 
     /// Blocks, in any tab, what carries a code that came without this flow's `state`: nobody may have it. `code` is
-    /// the raw text of the query.
+    /// the raw text of the query. Its beginning tells it from any other; Chromium has no memory for more.
     #[must_use]
     pub fn code_rule(&self, code: &str) -> Rule {
+        const BEGINNING: usize = 60;
+        let redirect_uri = &self.snapshot.profile.redirect_uri;
+        let regex = match code.get(..BEGINNING) {
+            Some(beginning) => redirect_uri.rule_regex_beginning("code", beginning),
+            None => redirect_uri.rule_regex_with_raw("code", code),
+        };
         block(
             self.rule + 3,
             RuleCondition {
-                regex_filter: Some(self.snapshot.profile.redirect_uri.rule_regex_with_raw("code", code)),
+                regex_filter: Some(regex),
                 ..RuleCondition::default()
             },
         )

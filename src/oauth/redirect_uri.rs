@@ -110,12 +110,19 @@ impl RedirectUri {
     /// The same for a name and a value as they stand in a query, encoded however their author liked.
     #[must_use]
     pub fn rule_regex_with_raw(&self, name: &str, value: &str) -> String {
+        let mut regex = self.rule_regex_beginning(name, value);
+        regex.push_str("([&#]|$)");
+        regex
+    }
+
+    /// The same for every value that begins so.
+    #[must_use]
+    pub fn rule_regex_beginning(&self, name: &str, value: &str) -> String {
         let mut regex = self.base_regex();
         regex.push_str(r"\?([^#]*&)?");
         escape(&mut regex, name);
         regex.push('=');
         escape(&mut regex, value);
-        regex.push_str("([&#]|$)");
         regex
     }
 
