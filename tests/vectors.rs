@@ -39,8 +39,8 @@ fn source(name: &str) -> String {
 }
 
 #[cfg(target_arch = "wasm32")]
-fn source(name: &str) -> &'static str {
-    match name {
+fn source(name: &str) -> String {
+    let text = match name {
         "authorization_requests" => include_str!("vectors/authorization_requests.json"),
         "basic" => include_str!("vectors/basic.json"),
         "callbacks" => include_str!("vectors/callbacks.json"),
@@ -53,11 +53,12 @@ fn source(name: &str) -> &'static str {
         "token_requests" => include_str!("vectors/token_requests.json"),
         "token_responses" => include_str!("vectors/token_responses.json"),
         _ => panic!("{name} is not built in"),
-    }
+    };
+    text.to_owned()
 }
 
 fn read(name: &str, at_least: usize) -> File {
-    let whole: Value = serde_json::from_str(source(name).as_ref()).unwrap();
+    let whole: Value = serde_json::from_str(&source(name)).unwrap();
     assert!(
         whole["about"].as_str().is_some_and(|about| !about.is_empty()),
         "{name} says what it is about"

@@ -10,7 +10,7 @@ use tokenkeep::oauth::http::{HttpRequest, Method, SecretBody};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-pub fn get(url: String) -> HttpRequest {
+pub(crate) fn get(url: String) -> HttpRequest {
     HttpRequest {
         method: Method::Get,
         url,
