@@ -50,9 +50,19 @@ pub(super) fn to_js(plain: &Plain) -> Result<JsValue, JsValue> {
         .map_err(JsValue::from)
 }
 
+/// Asks for these keys of an area; the browser reads while others are asked.
+pub(super) fn ask(area: &StorageArea, keys: &[&str]) -> Result<Promise, JsValue> {
+    area.get(&api::strings(keys.iter()))
+}
+
+/// What was asked for.
+pub(super) async fn asked(promise: Result<Promise, JsValue>) -> Result<Records, JsValue> {
+    Ok(Records(answer(promise).await?))
+}
+
 /// Reads these keys of an area.
 pub(super) async fn read(area: &StorageArea, keys: &[&str]) -> Result<Records, JsValue> {
-    Ok(Records(answer(area.get(&api::strings(keys.iter()))).await?))
+    asked(ask(area, keys)).await
 }
 
 /// Writes records in one batch, all of them or none; answered when the browser has taken them.

@@ -37,6 +37,8 @@ thread_local! {
             busy: false,
             queue: VecDeque::new(),
             saving: None,
+            tidying: VecDeque::new(),
+            tidies: false,
         })
     };
 }
@@ -48,6 +50,9 @@ struct Worker {
     queue: VecDeque<Event>,
     /// Ends with the last profile that is being written.
     saving: Option<Promise>,
+    /// Effects that nothing waits for, and whether they are being run.
+    tidying: VecDeque<Effect>,
+    tidies: bool,
 }
 
 fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
@@ -376,6 +381,10 @@ async fn run(mut effects: Vec<Effect>) -> Vec<Event> {
     let mut results = Vec::new();
     while !effects.is_empty() {
         let effect = effects.remove(0);
+        if tidies(&effect) {
+            tidy(effect);
+            continue;
+        }
         let persist = matches!(effect, Effect::Persist);
         let own = effect.failure().map(|(flow, what)| (flow.clone(), what));
         match run_one(effect).await {
@@ -391,6 +400,31 @@ async fn run(mut effects: Vec<Effect>) -> Vec<Event> {
         }
     }
     results
+}
+
+/// Effects that nothing waits for: the next event need not, but they keep their order among themselves.
+fn tidies(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::ShowResult { .. } | Effect::CloseTab(_) | Effect::RemoveRules(_) | Effect::SetAlarm(_)
+    )
+}
+
+fn tidy(effect: Effect) {
+    let idle = with(|worker| {
+        worker.tidying.push_back(effect);
+        !std::mem::replace(&mut worker.tidies, true)
+    });
+    if idle {
+        spawn_local(async {
+            while let Some(effect) = with(|worker| worker.tidying.pop_front()) {
+                if let Err(error) = run_one(effect).await {
+                    web_sys::console::warn_2(&"an effect was refused:".into(), &words(&error).into());
+                }
+            }
+            with(|worker| worker.tidies = false);
+        });
+    }
 }
 
 async fn run_one(effect: Effect) -> Result<Option<Event>, JsValue> {

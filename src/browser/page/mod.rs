@@ -24,7 +24,7 @@ use crate::view::{Command, Model, PopupView, Reply, VISIBLE_AT_FIRST};
 
 use super::api::{answer, api, object, strings, words};
 use super::dom::{self, by_id, document, for_each};
-use super::storage::{from_js, local, on_changed, read, session, to_js};
+use super::storage::{ask, asked, from_js, local, on_changed, read, session, to_js};
 use super::{clock, texts};
 
 thread_local! {
@@ -91,15 +91,16 @@ fn with<T>(use_page: impl FnOnce(&mut Page) -> T) -> T {
 /// Starts the page.
 #[wasm_bindgen]
 pub async fn popup() -> Result<(), JsValue> {
+    let tab = api().tabs().get_current();
+    localise()?;
+    load().await?;
     // A popup has no tab of its own.
-    let tab = answer(api().tabs().get_current()).await?;
+    let tab = answer(tab).await?;
     with(|page| page.tab = !tab.is_undefined());
     if !tab.is_undefined() {
         let root = document()?.document_element();
         root.map_or(Ok(()), |root| root.set_attribute("data-mode", "tab"))?;
     }
-    localise()?;
-    load().await?;
     with(|page| page.expanded = flow_in_address().and_then(|flow| page.profile_of(&flow)));
     setup::listen()?;
     home::listen()?;
@@ -155,7 +156,9 @@ fn localise() -> Result<(), JsValue> {
 async fn load() -> Result<(), JsValue> {
     let local = local();
     let session = session();
-    let head = read(&local, &[vault::SCHEMA_KEY, vault::INDEX_KEY]).await?;
+    let head = ask(&local, &[vault::SCHEMA_KEY, vault::INDEX_KEY]);
+    let engine = ask(&session, &[vault::ENGINE_KEY]);
+    let head = asked(head).await?;
     vault::check_schema(head.get(vault::SCHEMA_KEY)?)
         .map_err(|error| js_sys::Error::new(&texts::text_with("storage_version", &[&error.found.to_string()])))?;
     let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
@@ -180,10 +183,7 @@ async fn load() -> Result<(), JsValue> {
             tokens.extend(records.get(token_key)?.map(|token| ((*id).to_owned(), token)));
         }
     }
-    let engine = read(&session, &[vault::ENGINE_KEY])
-        .await?
-        .get(vault::ENGINE_KEY)?
-        .unwrap_or_default();
+    let engine = asked(engine).await?.get(vault::ENGINE_KEY)?.unwrap_or_default();
     with(|page| {
         page.profiles = profiles;
         page.tokens = tokens;
