@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url';
 import puppeteer from 'puppeteer-core';
 
 import { extensionPath, programOf } from './environment.mjs';
-import { MAIN_ACTION, watchForReady } from './ready.mjs';
 import { settled, until } from './until.mjs';
 
 const INTRUDER = fileURLToPath(new URL('../intruder', import.meta.url));
@@ -145,20 +144,6 @@ export class Chromium {
     const page = await this.browser.newPage();
     await page.goto(`${this.intruderOrigin}/intruder.html`);
     return page;
-  }
-
-  /** Opens an extension's page in a new tab, closes it, and returns after how many ms its main action could be clicked. */
-  async timeToReady(address) {
-    const page = await this.browser.newPage();
-    try {
-      await page.evaluateOnNewDocument(
-        `(${watchForReady})(window, ${JSON.stringify(MAIN_ACTION)}, (ms) => { globalThis.readyAfter = ms; })`,
-      );
-      await page.goto(address, { waitUntil: 'domcontentloaded' });
-      return await until('the page is ready', () => page.evaluate(() => globalThis.readyAfter));
-    } finally {
-      await page.close();
-    }
   }
 
   /** Every tab that people see, with its address. */

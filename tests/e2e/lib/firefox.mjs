@@ -11,7 +11,6 @@ import { fileURLToPath } from 'node:url';
 import puppeteer from 'puppeteer-core';
 
 import { extensionPath, programOf } from './environment.mjs';
-import { MAIN_ACTION, watchForReady } from './ready.mjs';
 import { settled, until } from './until.mjs';
 import { zip } from './zip.mjs';
 
@@ -252,35 +251,6 @@ export class Firefox {
 
   openIntruder() {
     return this.#openPrivileged(`${this.intruderOrigin}/intruder.html`);
-  }
-
-  /**
-   * Opens an extension's page in a new tab, closes it, and returns after how many ms its main action could be clicked.
-   * BiDi runs no preload script in pages of extensions; a frame script does.
-   */
-  async timeToReady(address) {
-    if (!this.watchesReady) {
-      this.watchesReady = true;
-      const script = `addEventListener('DOMWindowCreated', ({ target: { defaultView } }) => {
-        if (!defaultView?.location.href.startsWith('moz-extension:')) return;
-        (${watchForReady})(defaultView, ${JSON.stringify(MAIN_ACTION)}, (ms) => sendAsyncMessage('ready-after', ms));
-      });`;
-      await this.chrome((text) => {
-        Services.mm.addMessageListener('ready-after', ({ data }) => {
-          window.readyAfter = data;
-        });
-        Services.mm.loadFrameScript(`data:,${encodeURIComponent(text)}`, true);
-      }, script);
-    }
-    await this.chrome(() => {
-      delete window.readyAfter;
-    });
-    const page = await this.#openPrivileged(address);
-    try {
-      return await until('the page is ready', () => this.chrome(() => window.readyAfter));
-    } finally {
-      await page.close();
-    }
   }
 
   /** Every tab, with its address. Puppeteer's own `page.url()` does not follow extension pages in Firefox. */

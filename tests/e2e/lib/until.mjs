@@ -24,12 +24,19 @@ export async function until(what, condition, { timeout = 15_000, every = 15 } = 
   }
 }
 
-/** Waits until nothing in the page moves any more, but for what moves for ever. */
+/** Brings the page to the front and waits until nothing in it moves any more, but for what moves for ever. */
 export async function settled(page) {
-  await page.evaluate(async () => {
-    // Reading a style starts the transitions that are due.
-    getComputedStyle(document.body).color;
-    const ends = document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
-    await Promise.all(ends.map((animation) => animation.finished.catch(() => undefined)));
-  });
+  // Nothing moves on in a page that is not seen.
+  await page.bringToFront();
+  await until('nothing moves', () =>
+    page.evaluate(() => {
+      // Reading a style starts the transitions that are due.
+      getComputedStyle(document.body).color;
+      // What stands in a closed <details> waits for ever.
+      const moving = document
+        .getAnimations()
+        .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity && effect.target.checkVisibility());
+      return moving.every(({ playState }) => playState !== 'running');
+    }),
+  );
 }
