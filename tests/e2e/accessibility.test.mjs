@@ -12,6 +12,8 @@ const on = await stage();
 
 /** No rule of axe-core is broken, light and dark. */
 async function accessible(page, what) {
+  // A page that nobody looks at draws no frames, and axe-core waits for some.
+  await page.bringToFront();
   for (const scheme of ['light', 'dark']) {
     await on.browser.setColorScheme(page, scheme);
     // As a function of its own: the page's policy forbids inline scripts.
