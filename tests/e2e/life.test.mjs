@@ -60,6 +60,8 @@ describe('the worker is stopped', () => {
     const id = await tokenkeep.addSandboxProfile('live_https');
     await browser.killWorker();
     const flow = await tokenkeep.authorize(id);
+    // Earlier than this a kill interrupts the flow, which has its own end.
+    await flow.tab();
     await browser.killWorker();
     await flow.signIn();
     await browser.killWorker();
