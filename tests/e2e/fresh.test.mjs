@@ -5,7 +5,7 @@ import { after, test } from 'node:test';
 
 import { launch } from './lib/browser.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
-import { BROWSER } from './lib/stage.mjs';
+import { BROWSER, onlyIn } from './lib/stage.mjs';
 import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
@@ -46,4 +46,20 @@ test('the page that the installation opens leads to a token', async () => {
   const { redirect_host_requests: requests, refused_hosts: refused } = await sandbox.counters();
   assert.equal(requests, 0);
   assert.deepEqual(refused, [], 'the browser asked for nothing else');
+});
+
+test('the browser warns of nothing at installation', onlyIn('chromium', 'Firefox has no such check'), async () => {
+  const sandbox = await Sandbox.start();
+  after(() => sandbox.stop());
+  const browser = await launch(BROWSER, { sandbox });
+  after(() => browser.close());
+  const { page } = await Tokenkeep.open(browser);
+  const warnings = await page.evaluate(async () => {
+    const manifest = chrome.runtime.getManifest();
+    const of = (text) => new Promise((resolve) => chrome.management.getPermissionWarningsByManifest(text, resolve));
+    const more = { ...manifest, permissions: [...manifest.permissions, 'webNavigation'] };
+    return [await of(JSON.stringify(manifest)), await of(JSON.stringify(more))];
+  });
+  assert.deepEqual(warnings[0], []);
+  assert.equal(warnings[1].length, 1, 'the check itself works');
 });
