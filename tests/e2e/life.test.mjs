@@ -145,9 +145,10 @@ describe('permission', () => {
     assert.match(finding.what, /www\.linkedin\.com.*app\.tokenkeep\.test/);
     assert.equal((await sandbox.counters()).authorization_requests, 0);
     // And accepted the second time.
+    const { ended } = await tokenkeep.engine();
     await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
     await browser.answerPrompt('accept');
-    await (await tokenkeep.startedFlow(id)).complete();
+    await (await tokenkeep.startedFlow(id, new Set([ended[id].flow]))).complete();
   });
 
   test('taken back before the redirect ends the flow, and no code is issued', async () => {
