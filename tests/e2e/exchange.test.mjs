@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
 import { stage } from './lib/stage.mjs';
+import { closeOthers } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -12,9 +13,7 @@ const profile = await on.tokenkeep.addSandboxProfile('live_https');
 
 beforeEach(async () => {
   const { sandbox, browser, tokenkeep } = on;
-  for (const { page } of await browser.pages()) {
-    if (page !== tokenkeep.page) await page.close();
-  }
+  await closeOthers(browser, tokenkeep.page);
   await sandbox.reset();
   const { app, member } = sandbox.ready;
   await sandbox.session(member.username);

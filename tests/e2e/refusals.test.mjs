@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
 import { stage } from './lib/stage.mjs';
+import { closeOthers } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -11,9 +12,7 @@ const profile = await on.tokenkeep.addSandboxProfile('live_https');
 
 beforeEach(async () => {
   const { sandbox, tokenkeep, browser } = on;
-  for (const { page } of await browser.pages()) {
-    if (page !== tokenkeep.page) await page.close();
-  }
+  await closeOthers(browser, tokenkeep.page);
   await sandbox.reset();
   await sandbox.session(sandbox.ready.member.username);
 });

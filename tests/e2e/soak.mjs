@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { launch } from './lib/browser.mjs';
 import { browserName } from './lib/environment.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
-import { Tokenkeep, clickAway } from './lib/tokenkeep.mjs';
+import { Tokenkeep, clickAway, closeOthers } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const { values: options } = parseArgs({
@@ -131,9 +131,7 @@ async function soak(stage) {
       await tokenkeep.startOver();
       for (const target of TARGETS) profiles[target] = await tokenkeep.addSandboxProfile(target);
     }
-    for (const { page } of await browser.pages()) {
-      if (page !== tokenkeep.page) await page.close();
-    }
+    await closeOthers(browser, tokenkeep.page);
     if (number % 25 === 0 || number === count) console.log(`${number} of ${count} flows, ${totals.tokens} tokens`);
   }
   const engine = await tokenkeep.engine();

@@ -13,6 +13,18 @@ export async function clickAway(page, selector) {
   }
 }
 
+/** Closes every tab but this page's. The extension closes tabs of its own accord, and may be at it. */
+export async function closeOthers(browser, kept) {
+  for (const { page } of await browser.pages()) {
+    if (page === kept) continue;
+    try {
+      await page.close();
+    } catch (error) {
+      if (!page.isClosed() && !/no target|no such|closed|detached|discarded/i.test(error.message)) throw error;
+    }
+  }
+}
+
 /** Puts a value into a field as typing would, at once. */
 async function fill(page, selector, value) {
   await page.$eval(
@@ -259,9 +271,7 @@ export class Tokenkeep {
   /** Puts everything back to the first run, but for granted hosts; closes every other tab. */
   async startOver() {
     await this.browser.killWorker();
-    for (const { page } of await this.browser.pages()) {
-      if (page !== this.page) await page.close();
-    }
+    await closeOthers(this.browser, this.page);
     // Closing a tab may have woken the worker.
     await this.browser.killWorker();
     await this.page.evaluate(async () => {
