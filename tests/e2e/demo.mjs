@@ -112,6 +112,7 @@ async function hand(sandbox, browser) {
   for (const { page } of await browser.pages()) {
     if (page !== tokenkeep.page) await page.close();
   }
+  await browser.admin?.close();
   await tokenkeep.fillSetup(setup(sandbox));
   await tokenkeep.front();
   console.log('\nThe form is filled in. Click "Save and authorize"; the page that follows stands in for LinkedIn.');

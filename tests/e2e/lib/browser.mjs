@@ -13,5 +13,17 @@ const KINDS = { chromium: Chromium, firefox: Firefox };
  * prompts); `profile` (a directory that is kept); `args` and `features` (Chromium), `preferences` (Firefox).
  */
 export function launch(name, options) {
+  endOnSignals();
   return KINDS[name].launch(options);
+}
+
+let listening = false;
+
+/** A signal ends this process by its own exit, on which it ends its browsers. */
+function endOnSignals() {
+  if (listening) return;
+  listening = true;
+  for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
+    process.once(signal, () => process.exit(128 + number));
+  }
 }
