@@ -1,12 +1,12 @@
 // Listeners, and nothing else: a browser wakes a stopped worker only for listeners that are registered in its first
 // turn, and WebAssembly comes later. What an event means is decided in Rust (src/browser/worker.rs).
-import init, { __wbg_reset_state, handle } from "./tokenkeep.js";
+import init, { __wbg_reset_state, handle } from "./worker.js";
 
 const api = globalThis.browser ?? globalThis.chrome;
 let core;
 
 async function run(event, args) {
-  core ??= init({ module_or_path: new URL("tokenkeep_bg.wasm", import.meta.url) });
+  core ??= init({ module_or_path: new URL("worker_bg.wasm", import.meta.url) });
   try {
     await core;
     return await handle(event, args);

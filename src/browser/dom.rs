@@ -34,7 +34,7 @@ pub(super) fn find<T: JsCast>(root: &Element, selector: &str) -> Result<T, JsVal
 
 /// Calls `each` for every element below `root` that a selector names.
 pub(super) fn for_each(
-    root: &Document,
+    root: &Element,
     selector: &str,
     mut each: impl FnMut(&Element) -> Result<(), JsValue>,
 ) -> Result<(), JsValue> {

@@ -2,14 +2,21 @@
 //!
 //! It carries bytes, times and clicks between the platform and the pure rooms, and decides nothing about OAuth.
 
+#![cfg_attr(
+    not(all(feature = "worker", feature = "pages")),
+    allow(dead_code, reason = "each of the two modules that ship uses a part")
+)]
+
 mod api;
 mod clock;
 mod dom;
 mod entropy;
 mod fetch;
+#[cfg(feature = "pages")]
 mod page;
 mod storage;
 mod texts;
+#[cfg(feature = "worker")]
 mod worker;
 
 pub use fetch::{TIMEOUT_MS, send};

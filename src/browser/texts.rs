@@ -1,11 +1,37 @@
 //! Words: `_locales` and `Intl`.
 
+use std::cell::RefCell;
+
 use js_sys::{Array, Date, Function, Intl, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::view::TimeLeft;
 
 use super::api::{self, api, object};
+
+thread_local! {
+    /// Formatters by what they are for: a browser takes longer to make one than to use it a hundred times.
+    static FORMATS: RefCell<Vec<(&'static str, Function)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn format(name: &'static str, value: &JsValue, make: impl FnOnce() -> Option<Function>) -> String {
+    let known = FORMATS.with_borrow(|formats| {
+        let found = formats.iter().find(|(other, _)| *other == name);
+        found.map(|(_, format)| format.clone())
+    });
+    let Some(format) = known.or_else(|| {
+        let made = make()?;
+        FORMATS.with_borrow_mut(|formats| formats.push((name, made.clone())));
+        Some(made)
+    }) else {
+        return String::new();
+    };
+    format
+        .call1(&JsValue::UNDEFINED, value)
+        .ok()
+        .and_then(|text| text.as_string())
+        .unwrap_or_default()
+}
 
 /// A message of `_locales`.
 pub(super) fn text(key: &str) -> String {
@@ -21,45 +47,37 @@ fn locales() -> Array {
     Array::of1(&api().i18n().get_ui_language().into())
 }
 
-fn call(format: &Function, value: &JsValue) -> String {
-    format
-        .call1(&JsValue::UNDEFINED, value)
-        .ok()
-        .and_then(|text| text.as_string())
-        .unwrap_or_default()
-}
-
 /// A number of a unit, spelled out: "59 days".
 pub(super) fn duration(left: TimeLeft) -> String {
-    amount(f64::from(left.value), left.unit.as_str(), "long", 0)
+    amount(left.unit.as_str(), f64::from(left.value), left.unit.as_str(), "long", 0)
 }
 
 /// Seconds, short: "1.4 sec".
 pub(super) fn seconds(milliseconds: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a flow lasts minutes; one decimal is shown")]
-    amount(milliseconds as f64 / 1000.0, "second", "short", 1)
+    amount("short", milliseconds as f64 / 1000.0, "second", "short", 1)
 }
 
-fn amount(value: f64, unit: &str, display: &str, decimals: u32) -> String {
-    let options = object([
-        ("style", "unit".into()),
-        ("unit", unit.into()),
-        ("unitDisplay", display.into()),
-        ("minimumFractionDigits", decimals.into()),
-        ("maximumFractionDigits", decimals.into()),
-    ]);
-    call(&Intl::NumberFormat::new(&locales(), &options).format(), &value.into())
+fn amount(name: &'static str, value: f64, unit: &str, display: &str, decimals: u32) -> String {
+    format(name, &value.into(), || {
+        let options = object([
+            ("style", "unit".into()),
+            ("unit", unit.into()),
+            ("unitDisplay", display.into()),
+            ("minimumFractionDigits", decimals.into()),
+            ("maximumFractionDigits", decimals.into()),
+        ]);
+        Some(Intl::NumberFormat::new(&locales(), &options).format())
+    })
 }
 
 /// A date and time of day.
 pub(super) fn date_time(epoch_ms: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "dates of the next 200,000 years are exact")]
     let date = Date::new(&JsValue::from_f64(epoch_ms as f64));
-    let options = object([("dateStyle", "medium".into()), ("timeStyle", "short".into())]);
-    let format = Intl::DateTimeFormat::new(&locales(), &options);
-    Reflect::get(&format, &"format".into())
-        .ok()
-        .and_then(|format| format.dyn_into::<Function>().ok())
-        .map(|format| call(&format, &date))
-        .unwrap_or_default()
+    format("date", &date, || {
+        let options = object([("dateStyle", "medium".into()), ("timeStyle", "short".into())]);
+        let format = Intl::DateTimeFormat::new(&locales(), &options);
+        Reflect::get(&format, &"format".into()).ok()?.dyn_into().ok()
+    })
 }

@@ -379,6 +379,7 @@ async fn drain() {
 /// Runs effects in order. When the browser refuses one that a flow can't do without, the rest of that flow's are dropped.
 async fn run(mut effects: Vec<Effect>) -> Vec<Event> {
     let mut results = Vec::new();
+    let mut asked = Vec::new();
     while !effects.is_empty() {
         let effect = effects.remove(0);
         if tidies(&effect) {
@@ -386,8 +387,17 @@ async fn run(mut effects: Vec<Effect>) -> Vec<Event> {
             continue;
         }
         let persist = matches!(effect, Effect::Persist);
+        if persist {
+            // A question changes nothing: the browser may look for its answer while it writes.
+            asked = effects.iter().filter_map(question).collect();
+        }
         let own = effect.failure().map(|(flow, what)| (flow.clone(), what));
-        match run_one(effect).await {
+        let begun = match &effect {
+            Effect::CheckPermission { flow, .. } => asked.iter().position(|(other, _)| other == flow),
+            _ => None,
+        };
+        let begun = begun.map(|place| asked.swap_remove(place).1);
+        match run_one(effect, begun).await {
             Ok(result) => results.extend(result),
             Err(error) => {
                 let message = words(&error);
@@ -400,6 +410,13 @@ async fn run(mut effects: Vec<Effect>) -> Vec<Event> {
         }
     }
     results
+}
+
+fn question(effect: &Effect) -> Option<(FlowId, JsFuture)> {
+    match effect {
+        Effect::CheckPermission { flow, hosts } => Some((flow.clone(), granted(hosts))),
+        _ => None,
+    }
 }
 
 /// Effects that nothing waits for: the next event need not, but they keep their order among themselves.
@@ -418,7 +435,7 @@ fn tidy(effect: Effect) {
     if idle {
         spawn_local(async {
             while let Some(effect) = with(|worker| worker.tidying.pop_front()) {
-                if let Err(error) = run_one(effect).await {
+                if let Err(error) = run_one(effect, None).await {
                     web_sys::console::warn_2(&"an effect was refused:".into(), &words(&error).into());
                 }
             }
@@ -427,7 +444,8 @@ fn tidy(effect: Effect) {
     }
 }
 
-async fn run_one(effect: Effect) -> Result<Option<Event>, JsValue> {
+/// Does one thing. `begun` is the answer to its question, where that was asked before.
+async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<Option<Event>, JsValue> {
     let (asked, result) = match effect {
         Effect::Persist => {
             let engine = with(|worker| worker.engine.to_plain());
@@ -448,7 +466,8 @@ async fn run_one(effect: Effect) -> Result<Option<Event>, JsValue> {
             (api().tabs().update(tab.0, &properties), Some(Event::Navigated(flow)))
         }
         Effect::CheckPermission { flow, hosts } => {
-            let granted = granted(&hosts).await?.is_truthy();
+            let answer = begun.unwrap_or_else(|| granted(&hosts));
+            let granted = answer.await?.is_truthy();
             return Ok(Some(Event::PermissionChecked { flow, granted }));
         }
         Effect::Exchange { flow, request } => {

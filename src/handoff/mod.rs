@@ -57,6 +57,7 @@ mod tests {
             refresh_token: None,
             refresh_expires_ms: None,
             id_token: None,
+            account: None,
         }
     }
 

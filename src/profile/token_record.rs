@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::oauth::id_token::unverified_claims;
 use crate::oauth::{AccessToken, IdToken, RefreshToken, Scopes, TokenResponse};
 use crate::plain::record;
 
@@ -40,6 +41,8 @@ pub struct TokenRecord {
     pub refresh_expires_ms: Option<u64>,
     /// `id_token`.
     pub id_token: Option<IdToken>,
+    /// Whose token it is: the name or address in the ID token, which nobody has verified.
+    pub account: Option<String>,
 }
 record!(TokenRecord {
     v,
@@ -52,6 +55,7 @@ record!(TokenRecord {
     refresh_token,
     refresh_expires_ms,
     id_token,
+    account,
 });
 
 impl TokenRecord {
@@ -73,6 +77,10 @@ impl TokenRecord {
             refresh_token: response.refresh_token.clone(),
             refresh_expires_ms: response.refresh_token_expires_in.map(at),
             id_token: response.id_token.clone(),
+            account: response.id_token.as_ref().and_then(|token| {
+                let claims = unverified_claims(token).ok()?;
+                claims.name.or(claims.email)
+            }),
         }
     }
 

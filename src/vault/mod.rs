@@ -15,6 +15,8 @@ pub const SCHEMA: u32 = 1;
 pub const SCHEMA_KEY: &str = "schema";
 /// Key of the [`Index`] in `storage.local`.
 pub const INDEX_KEY: &str = "index";
+/// What a page reads first.
+pub const HEAD_KEYS: [&str; 2] = [SCHEMA_KEY, INDEX_KEY];
 /// Key of the [`Engine`](crate::flow::Engine) in `storage.session`.
 pub const ENGINE_KEY: &str = "engine";
 

@@ -8,6 +8,7 @@ mod time_left;
 
 pub use command::{Command, Reply};
 pub use popup::{
-    CardState, MainAction, Model, PopupView, ProfileView, StepState, StepView, TokenView, VISIBLE_AT_FIRST,
+    CardState, DetailView, MainAction, Model, PopupView, ProfileView, StepState, StepView, TokenLife, TokenView,
+    VISIBLE_AT_FIRST,
 };
 pub use time_left::{TimeLeft, TimeUnit};

@@ -2,7 +2,6 @@
 
 use crate::diagnosis::{Finding, Fix};
 use crate::flow::{Engine, Flow, FlowId, Phase, Step, StepName, StoredToken};
-use crate::oauth::id_token::unverified_claims;
 use crate::profile::{Profile, ScopeState, TokenRecord};
 use crate::vault::Index;
 
@@ -26,6 +25,8 @@ pub struct Model<'a> {
     pub now_ms: u64,
     /// The profile that the person opened; none leaves the choice to the view.
     pub expanded: Option<&'a str>,
+    /// The profiles whose token the person asked to see.
+    pub revealed: &'a [String],
     /// How many profiles are shown.
     pub visible: usize,
 }
@@ -119,17 +120,24 @@ pub struct StepView {
     pub after_ms: Option<u64>,
 }
 
-/// A token on a card.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TokenView {
-    /// The value with its middle left out.
-    pub masked: String,
+/// How long a token lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenLife {
     /// When it dies, in milliseconds of the Unix epoch; unknown without `expires_in`.
     pub expires_ms: Option<u64>,
     /// How much is left.
     pub left: Option<TimeLeft>,
     /// The part of its life that is left, in hundredths.
     pub percent_left: Option<u8>,
+}
+
+/// A token on an open card.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenView {
+    /// The value with its middle left out.
+    pub masked: String,
+    /// Whether the person asked to see the value.
+    pub revealed: bool,
     /// Scopes, granted against requested.
     pub scopes: Vec<(String, ScopeState)>,
     /// Whose token it is, as the ID token says, unverified.
@@ -147,8 +155,15 @@ pub struct ProfileView {
     pub state: CardState,
     /// Its main action; none while a flow runs.
     pub main: Option<MainAction>,
-    /// Whether its details show.
-    pub expanded: bool,
+    /// The life of its token.
+    pub life: Option<TokenLife>,
+    /// The rest, of an open card.
+    pub detail: Option<DetailView>,
+}
+
+/// What shows of a profile when its card is open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetailView {
     /// The flow under way.
     pub flow: Option<FlowId>,
     /// The steps of the flow under way, or of the one that failed.
@@ -210,17 +225,14 @@ impl ProfileView {
         let flow = model.engine.flow_of(&profile.id);
         let ended = model.engine.ended_of(&profile.id);
         let stored = model.tokens.iter().find(|(id, _)| *id == profile.id);
-        let token = stored.map(|(_, stored)| TokenView::new(&stored.token, model.now_ms));
-        let lives = token
-            .as_ref()
-            .is_some_and(|token| token.left.is_some() || token.expires_ms.is_none());
-        let finding = if flow.is_some() {
-            None
-        } else {
-            ended.and_then(|ended| ended.finding.clone())
+        let life = stored.map(|(_, stored)| TokenLife::new(&stored.token, model.now_ms));
+        let lives = life.is_some_and(|life| life.left.is_some() || life.expires_ms.is_none());
+        let finding = match flow {
+            Some(_) => None,
+            None => ended.and_then(|ended| ended.finding.as_ref()),
         };
 
-        let state = match (flow, &finding, &token) {
+        let state = match (flow, finding, life) {
             (Some(flow), ..) if waits_for_permission(flow) => CardState::WaitingPermission,
             (Some(_), ..) => CardState::Running,
             (None, Some(_), _) => CardState::Failed,
@@ -232,28 +244,33 @@ impl ProfileView {
             CardState::WaitingPermission => Some(MainAction::AllowAccess),
             CardState::Running => None,
             CardState::Token => Some(MainAction::CopyToken),
-            CardState::Failed => match finding.as_ref().map(|finding| finding.fix) {
+            CardState::Failed => match finding.map(|finding| finding.fix) {
                 Some(Fix::AllowAccess) => Some(MainAction::AllowAccess),
                 _ => Some(MainAction::Authorize),
             },
             CardState::Ready | CardState::Expired => Some(MainAction::Authorize),
         };
-        let steps = match (flow, ended) {
-            (Some(flow), _) => steps(&flow.steps, StepState::Active),
-            (None, Some(ended)) if finding.is_some() => steps(&ended.steps, StepState::Failed),
-            _ => Vec::new(),
-        };
+        let detail = expanded.then(|| DetailView {
+            flow: flow.map(|flow| flow.id.clone()),
+            steps: match (flow, ended) {
+                (Some(flow), _) => steps(&flow.steps, StepState::Active),
+                (None, Some(ended)) if finding.is_some() => steps(&ended.steps, StepState::Failed),
+                _ => Vec::new(),
+            },
+            finding: finding.cloned(),
+            token: stored.map(|(_, stored)| {
+                let revealed = model.revealed.contains(&profile.id);
+                TokenView::new(&stored.token, revealed)
+            }),
+            redirect_uri: profile.redirect_uri.as_str().to_owned(),
+        });
         Self {
             id: profile.id.clone(),
             name: profile.name.clone(),
             state,
             main,
-            expanded,
-            flow: flow.map(|flow| flow.id.clone()),
-            steps,
-            finding,
-            token,
-            redirect_uri: profile.redirect_uri.as_str().to_owned(),
+            life,
+            detail,
         }
     }
 }
@@ -290,7 +307,7 @@ fn steps(done: &[Step], next: StepState) -> Vec<StepView> {
         .collect()
 }
 
-impl TokenView {
+impl TokenLife {
     fn new(token: &TokenRecord, now_ms: u64) -> Self {
         let percent_left = token.expires_ms.map(|expires_ms| {
             let life = expires_ms.saturating_sub(token.obtained_ms).max(1);
@@ -298,17 +315,22 @@ impl TokenView {
             u8::try_from(left * 100 / life).unwrap_or(100)
         });
         Self {
-            masked: mask(token.access_token.expose()),
             expires_ms: token.expires_ms,
             left: token
                 .expires_ms
                 .and_then(|expires_ms| TimeLeft::until(now_ms, expires_ms)),
             percent_left,
+        }
+    }
+}
+
+impl TokenView {
+    fn new(token: &TokenRecord, revealed: bool) -> Self {
+        Self {
+            masked: mask(token.access_token.expose()),
+            revealed,
             scopes: token.scope_report(),
-            account: token.id_token.as_ref().and_then(|token| {
-                let claims = unverified_claims(token).ok()?;
-                claims.name.or(claims.email)
-            }),
+            account: token.account.clone(),
         }
     }
 }
@@ -402,6 +424,7 @@ mod tests {
             engine,
             now_ms,
             expanded: None,
+            revealed: &[],
             visible: VISIBLE_AT_FIRST,
         });
         assert_eq!((view.profiles.len(), view.more), (1, 0));
@@ -414,7 +437,8 @@ mod tests {
     fn before_the_first_token() {
         let card = view(&Engine::default(), &[], NOW_MS);
         assert_eq!((card.state, card.main), (CardState::Ready, Some(MainAction::Authorize)));
-        assert!(card.expanded && card.steps.is_empty() && card.token.is_none());
+        let detail = card.detail.unwrap();
+        assert!(card.life.is_none() && detail.steps.is_empty() && detail.token.is_none());
     }
 
     #[test]
@@ -426,7 +450,7 @@ mod tests {
             (card.state, card.main),
             (CardState::WaitingPermission, Some(MainAction::AllowAccess))
         );
-        assert_eq!(card.steps[0].state, StepState::Active);
+        assert_eq!(card.detail.unwrap().steps[0].state, StepState::Active);
     }
 
     #[test]
@@ -443,13 +467,14 @@ mod tests {
         engine.step(NOW_MS + 120, Event::Navigated(FlowId("f1".to_owned())));
         let card = view(&engine, &[("a".to_owned(), token(ANSWER))], NOW_MS);
         assert_eq!((card.state, card.main), (CardState::Running, None));
-        assert_eq!(card.flow, Some(FlowId("f1".to_owned())));
-        let states: Vec<StepState> = card.steps.iter().map(|step| step.state).collect();
+        let detail = card.detail.unwrap();
+        assert_eq!(detail.flow, Some(FlowId("f1".to_owned())));
+        let states: Vec<StepState> = detail.steps.iter().map(|step| step.state).collect();
         assert_eq!(
             states[..4],
             [StepState::Done, StepState::Done, StepState::Active, StepState::Pending]
         );
-        assert_eq!(card.steps[1].after_ms, Some(120));
+        assert_eq!(detail.steps[1].after_ms, Some(120));
     }
 
     #[test]
@@ -457,9 +482,10 @@ mod tests {
         let tokens = [("a".to_owned(), token(ANSWER))];
         let card = view(&Engine::default(), &tokens, NOW_MS + 10 * DAY_MS);
         assert_eq!((card.state, card.main), (CardState::Token, Some(MainAction::CopyToken)));
-        let shown = card.token.unwrap();
-        assert_eq!(shown.left.map(|left| left.value), Some(49));
-        assert_eq!(shown.percent_left, Some(83));
+        let life = card.life.unwrap();
+        assert_eq!(life.left.map(|left| left.value), Some(49));
+        assert_eq!(life.percent_left, Some(83));
+        let shown = card.detail.unwrap().token.unwrap();
         assert!(!shown.masked.contains("0123456789"));
         assert_eq!(
             shown.scopes,
@@ -474,7 +500,7 @@ mod tests {
             (card.state, card.main),
             (CardState::Expired, Some(MainAction::Authorize))
         );
-        assert_eq!(card.token.unwrap().percent_left, Some(0));
+        assert_eq!(card.life.unwrap().percent_left, Some(0));
     }
 
     #[test]
@@ -485,7 +511,7 @@ mod tests {
             NOW_MS + 999 * DAY_MS,
         );
         assert_eq!(card.state, CardState::Token);
-        assert_eq!(card.token.unwrap().percent_left, None);
+        assert_eq!(card.life.unwrap().percent_left, None);
     }
 
     #[test]
@@ -505,9 +531,10 @@ mod tests {
             (card.state, card.main),
             (CardState::Failed, Some(MainAction::Authorize))
         );
-        assert_eq!(card.finding.unwrap().code, "tab_closed");
-        assert!(card.token.is_some());
-        assert!(card.steps.iter().any(|step| step.state == StepState::Failed));
+        let detail = card.detail.unwrap();
+        assert_eq!(detail.finding.unwrap().code, "tab_closed");
+        assert!(detail.token.is_some());
+        assert!(detail.steps.iter().any(|step| step.state == StepState::Failed));
         engine.step(NOW_MS, Event::Dismiss("a".to_owned()));
         assert_eq!(view(&engine, &[], NOW_MS).state, CardState::Ready);
     }
@@ -546,12 +573,13 @@ mod tests {
             engine: &engine,
             now_ms: NOW_MS,
             expanded,
+            revealed: &[],
             visible: VISIBLE_AT_FIRST,
         };
         let open = |view: &PopupView| -> Vec<String> {
             view.profiles
                 .iter()
-                .filter(|card| card.expanded)
+                .filter(|card| card.detail.is_some())
                 .map(|card| card.id.clone())
                 .collect()
         };

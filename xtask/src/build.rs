@@ -22,8 +22,9 @@ use crate::workspace::Workspace;
 /// The Cargo profile of the WebAssembly that ships.
 const PROFILE: &str = "extension";
 
-/// The name of the JavaScript and, with `_bg`, of the WebAssembly.
-const NAME: &str = "tokenkeep";
+/// The two modules that ship, by the feature of the crate that makes each: the name of the JavaScript and, with `_bg`,
+/// of the WebAssembly.
+pub(crate) const MODULES: [&str; 2] = ["worker", "pages"];
 
 /// What rustc 1.95 emits for `wasm32-unknown-unknown`, by binaryen's names. Never all features: binaryen would then use
 /// proposals that no browser has.
@@ -53,7 +54,10 @@ const WITH_STANDARD_LIBRARY: [&str; 4] = [
 /// SHA-256 in a loop instead of unrolled: it hashes one verifier a flow.
 const COMPACT_SHA256: &str = "--cfg=sha2_backend_soft=\"compact\"";
 
-/// The parts of the extension that are shipped as they are: a path in the repository and its path in the package.
+/// The end of `pages.js`: one request the less before a page is ready.
+const START: &str = "www/start.js";
+
+/// The parts of the extension that are shipped as they are, [`START`] aside: a path in the repository and its path in the package.
 const SHIPPED_AS_IS: [(&str, &str); 4] = [
     ("www", ""),
     ("extension/background.js", "background.js"),
@@ -66,20 +70,27 @@ pub(crate) fn unpacked(workspace: &Workspace, browser: Browser) -> PathBuf {
     workspace.target().join("extension").join(browser.name())
 }
 
-/// The WebAssembly that ships.
-pub(crate) fn wasm(workspace: &Workspace, browser: Browser) -> PathBuf {
-    unpacked(workspace, browser).join(format!("{NAME}_bg.wasm"))
+/// The WebAssembly of a module.
+pub(crate) fn wasm(directory: &Path, module: &str) -> PathBuf {
+    directory.join(format!("{module}_bg.wasm"))
 }
 
 /// Builds both unpacked extensions.
 pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
     let cargo_home = cargo_home()?;
-    let compiled = step("compile to WebAssembly", || compile(workspace, &cargo_home))?;
     let bindings = workspace.target().join("extension").join("bindings");
-    step("write the JavaScript bindings", || bind(&compiled, &bindings))?;
-    step("shrink the WebAssembly", || {
-        optimize(workspace, tools, &bindings.join(format!("{NAME}_bg.wasm")))
-    })?;
+    empty_directory(&bindings)?;
+    for module in MODULES {
+        let compiled = step(&format!("compile to WebAssembly: {module}"), || {
+            compile(workspace, &cargo_home, module)
+        })?;
+        step("write the JavaScript bindings", || {
+            bind(workspace, &compiled, module, &bindings)
+        })?;
+        step("shrink the WebAssembly", || {
+            optimize(workspace, tools, &wasm(&bindings, module))
+        })?;
+    }
     names_no_place(&bindings, &[workspace.root(), &cargo_home])?;
     for browser in Browser::ALL {
         let directory = unpacked(workspace, browser);
@@ -90,7 +101,7 @@ pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
     Ok(())
 }
 
-fn compile(workspace: &Workspace, cargo_home: &Path) -> Result<PathBuf> {
+fn compile(workspace: &Workspace, cargo_home: &Path, module: &str) -> Result<PathBuf> {
     let with_standard_library = setup::has_standard_library(workspace)?;
     let cargo = || {
         let mut cargo = workspace.cargo();
@@ -109,6 +120,7 @@ fn compile(workspace: &Workspace, cargo_home: &Path) -> Result<PathBuf> {
     process::run(
         cargo()
             .args(["build", "--locked", "--package", "tokenkeep", "--lib"])
+            .args(["--no-default-features", "--features", module])
             .args(["--profile", PROFILE, "--target", WASM_TARGET])
             .arg("--target-dir")
             .arg(workspace.target())
@@ -119,7 +131,7 @@ fn compile(workspace: &Workspace, cargo_home: &Path) -> Result<PathBuf> {
         .target()
         .join(WASM_TARGET)
         .join(PROFILE)
-        .join(format!("{NAME}.wasm")))
+        .join("tokenkeep.wasm"))
 }
 
 /// Flags that rename every directory of this machine which the compiler would write into the output. The last match wins.
@@ -168,19 +180,26 @@ fn cargo_home() -> Result<PathBuf> {
         .join(".cargo"))
 }
 
-fn bind(compiled: &Path, bindings: &Path) -> Result<()> {
-    empty_directory(bindings)?;
+fn bind(workspace: &Workspace, compiled: &Path, module: &str, bindings: &Path) -> Result<()> {
+    let worker = module == MODULES[0];
     Bindgen::new()
         .input_path(compiled)
-        .out_name(NAME)
+        .out_name(module)
         .web(true)?
         .typescript(false)
-        // The worker throws an instance away after a panic and starts a new one.
-        .reset_state_function(true)
+        // The worker throws an instance away after a panic and starts a new one; a page is loaded again.
+        .reset_state_function(worker)
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(bindings)
-        .context("wasm-bindgen")
+        .context("wasm-bindgen")?;
+    if !worker {
+        let start = workspace.root().join(START);
+        let script = bindings.join(format!("{module}.js"));
+        let both = fs::read_to_string(&script)? + "\n" + &fs::read_to_string(&start).context(START)?;
+        fs::write(&script, both).with_context(|| format!("writing {}", script.display()))?;
+    }
+    Ok(())
 }
 
 fn optimize(workspace: &Workspace, tools: &Tools, wasm: &Path) -> Result<()> {
@@ -227,6 +246,8 @@ fn assemble(workspace: &Workspace, browser: Browser, bindings: &Path) -> Result<
     for (from, to) in SHIPPED_AS_IS {
         copy(&workspace.root().join(from), &directory.join(to))?;
     }
+    let start = directory.join(START.trim_start_matches("www/"));
+    fs::remove_file(&start).with_context(|| format!("removing {}", start.display()))?;
     copy(bindings, &directory)?;
     let manifest = directory.join("manifest.json");
     fs::write(&manifest, manifest::generate(workspace, browser)?)

@@ -8,10 +8,10 @@ use crate::diagnosis::Finding;
 use crate::flow::{FlowId, StepName};
 use crate::handoff;
 use crate::profile::ScopeState;
-use crate::view::{CardState, Command, MainAction, PopupView, ProfileView, StepState, StepView, TokenView};
+use crate::view::{CardState, Command, DetailView, MainAction, PopupView, ProfileView, StepState, StepView, TokenLife};
 
 use super::setup::Form;
-use super::{announce, ask_for, command, copy, dom, load, pass_on, redraw, report, with};
+use super::{announce, ask_for, command, copy, dom, load, localise, pass_on, redraw, report, with};
 use crate::browser::dom::{by_id, children, find, from_template, set_attribute, set_text, set_text_in, show, show_in};
 use crate::browser::texts;
 
@@ -163,20 +163,41 @@ fn draw_card(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
     set_text_in(card, ".profile-name", &view.name)?;
     set_text_in(card, ".profile-state", &state)?;
     let left = match view.state {
-        CardState::Token => view.token.as_ref().map(time_left),
+        CardState::Token => view.life.map(time_left),
         _ => None,
     };
     set_text_in(card, ".profile-left", &left.unwrap_or_default())?;
     let toggle: Element = find(card, ".profile-toggle")?;
-    set_attribute(&toggle, "aria-expanded", if view.expanded { "true" } else { "false" })?;
-    show_in(card, ".profile-detail", view.expanded)?;
+    let expanded = view.detail.is_some();
+    set_attribute(&toggle, "aria-expanded", if expanded { "true" } else { "false" })?;
     draw_main(card, view, before.as_deref())?;
-    draw_finding(card, view.finding.as_ref())?;
-    draw_steps(card, &view.steps)?;
-    draw_cancel(card, view.flow.as_ref())?;
-    draw_token(card, view)?;
-    set_text_in(card, ".profile-redirect", &view.redirect_uri)?;
-    show_in(card, ".profile-authorize", view.state == CardState::Token)
+    draw_detail(card, view)
+}
+
+/// The inside of a card stands in the document while it is open: nineteen closed ones cost nothing.
+fn draw_detail(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
+    let present = card.query_selector(".profile-detail")?;
+    let Some(detail) = &view.detail else {
+        if let Some(present) = present {
+            present.remove();
+        }
+        return Ok(());
+    };
+    let inside = match present {
+        Some(present) => present,
+        None => {
+            let inside = from_template("detail-template")?;
+            localise(&inside)?;
+            card.append_child(&inside)?;
+            inside
+        }
+    };
+    draw_finding(&inside, detail.finding.as_ref())?;
+    draw_steps(&inside, &detail.steps)?;
+    draw_cancel(&inside, detail.flow.as_ref())?;
+    draw_token(&inside, view, detail)?;
+    set_text_in(&inside, ".profile-redirect", &detail.redirect_uri)?;
+    show_in(&inside, ".profile-authorize", view.state == CardState::Token)
 }
 
 fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result<(), JsValue> {
@@ -200,8 +221,11 @@ fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result
     }
     // The result page is here for one thing: Enter copies.
     let arrived = main == MainAction::CopyToken && before != Some(CardState::Token.as_str());
-    if arrived && view.expanded && with(|page| page.tab) {
-        button.focus()?;
+    if arrived && view.detail.is_some() && with(|page| page.tab) {
+        // After the frame: a focus asks for the layout at once.
+        dom::after(0, move || {
+            let _ = button.focus();
+        });
     }
     Ok(())
 }
@@ -271,17 +295,16 @@ fn draw_cancel(card: &Element, flow: Option<&FlowId>) -> Result<(), JsValue> {
     flow.map_or(Ok(()), |flow| set_attribute(&cancel, "data-flow", &flow.0))
 }
 
-fn draw_token(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
-    let token = view.token.as_ref().filter(|_| view.flow.is_none());
+fn draw_token(card: &Element, view: &ProfileView, detail: &DetailView) -> Result<(), JsValue> {
+    let token = detail.token.as_ref().filter(|_| detail.flow.is_none());
     show_in(card, ".token", token.is_some())?;
-    let revealed = with(|page| page.revealed.contains(&view.id));
     let value: Element = find(card, ".token-value")?;
-    let Some(token) = token else {
+    let (Some(token), Some(life)) = (token, view.life) else {
         set_text(&value, "");
         return Ok(());
     };
     // The value stands in the document only while the person wants to see it.
-    let plain = if revealed {
+    let plain = if token.revealed {
         with(|page| {
             page.token(&view.id)
                 .map(|token| handoff::raw(&token.access_token).to_owned())
@@ -291,13 +314,13 @@ fn draw_token(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
     };
     set_text(&value, plain.as_deref().unwrap_or(&token.masked));
     let reveal: Element = find(card, ".token-reveal")?;
-    set_attribute(&reveal, "aria-pressed", if revealed { "true" } else { "false" })?;
+    set_attribute(&reveal, "aria-pressed", if token.revealed { "true" } else { "false" })?;
     let progress: HtmlProgressElement = find(card, ".token-progress")?;
-    show(&progress, token.percent_left.is_some());
-    progress.set_value(f64::from(token.percent_left.unwrap_or_default()));
-    set_text_in(card, ".token-left", &time_left(token))?;
-    let expires = token.expires_ms.map(|expires_ms| {
-        let key = if token.left.is_some() {
+    show(&progress, life.percent_left.is_some());
+    progress.set_value(f64::from(life.percent_left.unwrap_or_default()));
+    set_text_in(card, ".token-left", &time_left(life))?;
+    let expires = life.expires_ms.map(|expires_ms| {
+        let key = if life.left.is_some() {
             "expires_at"
         } else {
             "expired_at"
@@ -314,8 +337,8 @@ fn draw_token(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
     draw_scopes(card, &token.scopes)
 }
 
-fn time_left(token: &TokenView) -> String {
-    match (token.left, token.expires_ms) {
+fn time_left(life: TokenLife) -> String {
+    match (life.left, life.expires_ms) {
         (Some(left), _) => texts::text_with("time_left", &[&texts::duration(left)]),
         (None, Some(_)) => texts::text("expired"),
         (None, None) => texts::text("time_left_unknown"),

@@ -46,6 +46,12 @@ struct Page {
     form: Option<setup::Form>,
     /// In a tab, as the result of a flow, rather than in the toolbar.
     tab: bool,
+    /// Whether the browser speaks another language than the static page.
+    foreign: bool,
+    /// What the list shows.
+    drawn: Option<PopupView>,
+    /// Keys of the records that show.
+    keys: String,
 }
 
 impl Page {
@@ -60,6 +66,9 @@ impl Page {
             visible: VISIBLE_AT_FIRST,
             form: None,
             tab: false,
+            foreign: false,
+            drawn: None,
+            keys: String::new(),
         }
     }
 
@@ -88,22 +97,31 @@ fn with<T>(use_page: impl FnOnce(&mut Page) -> T) -> T {
     PAGE.with(|page| use_page(&mut page.borrow_mut()))
 }
 
-/// Starts the page.
+/// Starts the page with what it asked for while WebAssembly was compiled: the tab that it stands in, the engine, and what
+/// `storage.local` holds under [`vault::HEAD_KEYS`] and the keys of the records that the last page showed.
 #[wasm_bindgen]
-pub async fn popup() -> Result<(), JsValue> {
-    let tab = api().tabs().get_current();
-    localise()?;
-    load().await?;
+pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<String>) -> Result<(), JsValue> {
+    let language = api().i18n().get_ui_language();
+    if language != "en" && !language.starts_with("en-") {
+        with(|page| page.foreign = true);
+        if let Some(root) = document()?.document_element() {
+            root.set_attribute("lang", &language)?;
+            localise(&root)?;
+        }
+    }
+    load_from(Ok(engine), Ok(records), &shown).await?;
     // A popup has no tab of its own.
-    let tab = answer(tab).await?;
+    let tab = JsFuture::from(tab).await?;
     with(|page| page.tab = !tab.is_undefined());
     if !tab.is_undefined() {
         let root = document()?.document_element();
         root.map_or(Ok(()), |root| root.set_attribute("data-mode", "tab"))?;
     }
     with(|page| page.expanded = flow_in_address().and_then(|flow| page.profile_of(&flow)));
-    setup::listen()?;
     home::listen()?;
+    redraw()?;
+    // The rest can wait until the main action stands.
+    setup::listen()?;
     on_changed(|| {
         spawn_local(async {
             let redrawn = match load().await {
@@ -115,7 +133,7 @@ pub async fn popup() -> Result<(), JsValue> {
     });
     // Time left is text, and time goes by.
     dom::every(1000, || report(redraw()));
-    redraw()
+    Ok(())
 }
 
 /// The flow whose result this page shows: it only chooses the profile that is open.
@@ -124,15 +142,10 @@ fn flow_in_address() -> Option<FlowId> {
     Some(FlowId(hash.strip_prefix('#')?.to_owned()))
 }
 
-/// Puts the texts of `_locales` into the static page; the English ones stand in it already.
-fn localise() -> Result<(), JsValue> {
-    let document = document()?;
-    let language = api().i18n().get_ui_language();
-    if language == "en" || language.starts_with("en-") {
+/// Puts the texts of `_locales` below this element; the English ones stand there already.
+fn localise(root: &Element) -> Result<(), JsValue> {
+    if !with(|page| page.foreign) {
         return Ok(());
-    }
-    if let Some(root) = document.document_element() {
-        root.set_attribute("lang", &language)?;
     }
     for (data, attribute) in [
         ("data-i18n", None),
@@ -140,7 +153,7 @@ fn localise() -> Result<(), JsValue> {
         ("data-i18n-placeholder", Some("placeholder")),
         ("data-i18n-title", Some("title")),
     ] {
-        for_each(&document, &["[", data, "]"].concat(), |element| {
+        for_each(root, &["[", data, "]"].concat(), |element| {
             let text = texts::text(&element.get_attribute(data).unwrap_or_default());
             match attribute {
                 None => dom::set_text(element, &text),
@@ -152,12 +165,18 @@ fn localise() -> Result<(), JsValue> {
     Ok(())
 }
 
-/// Reads the index, then the records of the profiles that show.
+/// Reads everything that shows.
 async fn load() -> Result<(), JsValue> {
-    let local = local();
-    let session = session();
-    let head = ask(&local, &[vault::SCHEMA_KEY, vault::INDEX_KEY]);
-    let engine = ask(&session, &[vault::ENGINE_KEY]);
+    let engine = ask(&session(), &[vault::ENGINE_KEY]);
+    load_from(engine, ask(&local(), &vault::HEAD_KEYS), &[]).await
+}
+
+/// Takes the index, and reads the records of the profiles that show unless they came with it.
+async fn load_from(
+    engine: Result<Promise, JsValue>,
+    head: Result<Promise, JsValue>,
+    came: &[String],
+) -> Result<(), JsValue> {
     let head = asked(head).await?;
     vault::check_schema(head.get(vault::SCHEMA_KEY)?)
         .map_err(|error| js_sys::Error::new(&texts::text_with("storage_version", &[&error.found.to_string()])))?;
@@ -173,8 +192,12 @@ async fn load() -> Result<(), JsValue> {
         .iter()
         .flat_map(|id| [vault::profile_key(id), vault::token_key(id)])
         .collect();
-    let all_keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let records = read(&local, &all_keys).await?;
+    let records = if keys.iter().all(|key| came.contains(key)) {
+        head
+    } else {
+        let all_keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        read(&local(), &all_keys).await?
+    };
     let mut profiles = Vec::new();
     let mut tokens = Vec::new();
     for (id, keys) in shown.iter().zip(keys.chunks(2)) {
@@ -184,13 +207,27 @@ async fn load() -> Result<(), JsValue> {
         }
     }
     let engine = asked(engine).await?.get(vault::ENGINE_KEY)?.unwrap_or_default();
+    let keys = keys.join(" ");
+    let news = with(|page| page.keys != keys);
+    if news && visible == VISIBLE_AT_FIRST {
+        remember(&keys);
+    }
     with(|page| {
+        page.keys = keys;
         page.profiles = profiles;
         page.tokens = tokens;
         page.engine = engine;
         page.index = index;
     });
     Ok(())
+}
+
+/// Tells the next page which records this one shows. Without it the next page reads twice.
+fn remember(keys: &str) {
+    let area = web_sys::window().and_then(|window| window.local_storage().ok().flatten());
+    if let Some(area) = area {
+        let _ = area.set_item("shown", keys);
+    }
 }
 
 /// Draws what is so now.
@@ -202,26 +239,32 @@ fn redraw() -> Result<(), JsValue> {
         page.form.is_some()
     });
     if form {
+        with(|page| page.drawn = None);
         setup::draw()?;
         return show_view("view-setup");
     }
     let view = with(|page| {
-        PopupView::new(&Model {
+        let view = PopupView::new(&Model {
             index: &page.index,
             profiles: &page.profiles,
             tokens: &page.tokens,
             engine: &page.engine,
             now_ms: clock::now_ms(),
             expanded: page.expanded.as_deref(),
+            revealed: &page.revealed,
             visible: page.visible,
-        })
+        });
+        (page.drawn.as_ref() != Some(&view)).then_some(view)
     });
+    let Some(view) = view else { return Ok(()) };
     home::draw(&view)?;
+    with(|page| page.drawn = Some(view));
     show_view("view-home")
 }
 
 fn show_view(id: &str) -> Result<(), JsValue> {
-    for_each(&document()?, ".view", |element| {
+    let main: Element = by_id("main")?;
+    for_each(&main, ".view", |element| {
         if let Ok(view) = wasm_bindgen::JsCast::dyn_into::<HtmlElement>(element.clone()) {
             dom::show(&view, element.id() == id);
         }
@@ -232,6 +275,7 @@ fn show_view(id: &str) -> Result<(), JsValue> {
 /// Shows what could not be done, in place of everything else: the page no longer tells the truth.
 fn report(result: Result<(), JsValue>) {
     if let Err(error) = result {
+        with(|page| page.drawn = None);
         let shown = by_id::<Element>("error-text").and_then(|element| {
             dom::set_text(&element, &texts::text_with("storage_unreadable", &[&words(&error)]));
             show_view("view-error")
@@ -310,6 +354,9 @@ fn copy(text: String, button: &HtmlElement) {
         dom::after(1500, move || {
             let _ = button.remove_attribute("data-answer");
             button.set_text_content(Some(&before));
+            // Meanwhile it may have come to mean something else.
+            with(|page| page.drawn = None);
+            report(redraw());
         });
     });
 }

@@ -13,7 +13,7 @@ use crate::view::{Command, Reply};
 
 use super::{announce, ask_for, copy, dom, load, pass_on, redraw, report, send, with};
 use crate::browser::api::words;
-use crate::browser::dom::{by_id, document, for_each, set_attribute, set_text, show};
+use crate::browser::dom::{by_id, for_each, set_attribute, set_text, show};
 use crate::browser::texts;
 
 /// Suggested where nothing is registered yet: nothing has to listen there.
@@ -72,7 +72,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
     dom::listen(&by_id::<EventTarget>("client_secret_reveal")?, "click", |_| {
         report(reveal());
     })?;
-    for_each(&document()?, ".scope-suggestion", |chip| {
+    for_each(&by_id("setup")?, ".scope-suggestion", |chip| {
         let chip = chip.clone();
         dom::listen(&chip.clone(), "click", move |_| {
             report(toggle_scope(&chip.get_attribute("data-scope").unwrap_or_default()));
@@ -164,7 +164,7 @@ fn draw_hosts() -> Result<(), JsValue> {
 
 fn draw_scopes() -> Result<(), JsValue> {
     let scopes = Scopes::parse(&value("scope")?).ok();
-    for_each(&document()?, ".scope-suggestion", |chip| {
+    for_each(&by_id("setup")?, ".scope-suggestion", |chip| {
         let scope = chip.get_attribute("data-scope").unwrap_or_default();
         let pressed = scopes.as_ref().is_some_and(|scopes| scopes.contains(&scope));
         set_attribute(chip, "aria-pressed", if pressed { "true" } else { "false" })

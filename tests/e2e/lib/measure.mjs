@@ -44,9 +44,10 @@ async function plainExtension() {
   const directory = await mkdtemp(join(tmpdir(), 'tokenkeep-plain-'));
   const packed = extensionPath('chromium');
   const popup = await readFile(join(packed, 'popup.html'), 'utf8');
-  const card = /<template id="profile-template">([^]*?)<\/template>/.exec(popup)[1];
+  const template = (id) => new RegExp(`<template id="${id}">([^]*?)</template>`).exec(popup)[1];
+  const card = template('profile-template').replace('</li>', `${template('detail-template')}</li>`);
   const html = popup
-    .replace(/<link rel="(preload|modulepreload)"[^>]*>\n/g, '')
+    .replace(/<link rel="preload"[^>]*>\n/g, '')
     .replace(/<script[^>]*><\/script>/, '<script src="plain.js" defer></script>')
     .replaceAll('icons/icon.svg', 'icon.svg')
     .replace(/(<section id="view-loading"[^>]*)>/, '$1 hidden>')
@@ -115,8 +116,9 @@ function watch(view, tell) {
     if (!main || main.disabled || main.getBoundingClientRect().height === 0) return;
     const ready = performance.now();
     const head = document.querySelector('#profiles .profile-toggle');
+    const before = head.getAttribute('aria-expanded');
     head.click();
-    if (head.getAttribute('aria-expanded') !== 'true') return;
+    if (head.getAttribute('aria-expanded') === before) return;
     observer.disconnect();
     document.removeEventListener('DOMContentLoaded', look);
     view.requestAnimationFrame(() => view.setTimeout(() => tell({ ready, painted: performance.now() })));
