@@ -1,8 +1,6 @@
 // Starts a page. The build puts it at the end of pages.js, so that one request brings both; it runs while the document
 // is still read, and asks storage while WebAssembly is compiled. Rust decides all that the page shows; only a start that
 // failed is shown from here.
-import * as pages from "./pages.js";
-
 async function start() {
   let failed = "view-broken"; // WebAssembly is switched off, or a file is damaged.
   const whole = new Promise((resolve) => {
@@ -11,15 +9,16 @@ async function start() {
   });
   try {
     const api = globalThis.browser ?? globalThis.chrome;
+    // Compiled at once and here: for this size a browser's way to do it elsewhere takes longer.
     const module = fetch("pages_bg.wasm").then((answer) => answer.arrayBuffer());
     // The records that the last page showed: the index, which is asked for along with them, tells whether they are still
     // all that is needed.
     const shown = localStorage.getItem("shown")?.split(" ") ?? [];
     const asked = [api.tabs.getCurrent(), api.storage.session.get(["engine"]), api.storage.local.get(["schema", "index", ...shown])];
-    pages.initSync({ module: await module });
+    wasm_bindgen.initSync({ module: await module });
     await whole;
     failed = "view-error";
-    await pages.popup(...asked, shown);
+    await wasm_bindgen.popup(...asked, shown);
   } catch (error) {
     console.error(error);
     await whole;

@@ -15,18 +15,18 @@ thread_local! {
 }
 
 fn format(name: &'static str, value: &JsValue, make: impl FnOnce() -> Option<Function>) -> String {
-    let known = FORMATS.with_borrow(|formats| {
-        let found = formats.iter().find(|(other, _)| *other == name);
-        found.map(|(_, format)| format.clone())
+    let known = FORMATS.with_borrow(|known| {
+        let found = known.iter().find(|(other, _)| *other == name);
+        found.map(|(_, formatter)| formatter.clone())
     });
-    let Some(format) = known.or_else(|| {
+    let Some(formatter) = known.or_else(|| {
         let made = make()?;
-        FORMATS.with_borrow_mut(|formats| formats.push((name, made.clone())));
+        FORMATS.with_borrow_mut(|known| known.push((name, made.clone())));
         Some(made)
     }) else {
         return String::new();
     };
-    format
+    formatter
         .call1(&JsValue::UNDEFINED, value)
         .ok()
         .and_then(|text| text.as_string())

@@ -182,10 +182,16 @@ fn cargo_home() -> Result<PathBuf> {
 
 fn bind(workspace: &Workspace, compiled: &Path, module: &str, bindings: &Path) -> Result<()> {
     let worker = module == MODULES[0];
-    Bindgen::new()
+    let mut bindgen = Bindgen::new();
+    // A page's script is no module: browsers start modules later.
+    let bindgen = if worker {
+        bindgen.web(true)?
+    } else {
+        bindgen.no_modules(true)?
+    };
+    bindgen
         .input_path(compiled)
         .out_name(module)
-        .web(true)?
         .typescript(false)
         // The worker throws an instance away after a panic and starts a new one; a page is loaded again.
         .reset_state_function(worker)

@@ -183,14 +183,13 @@ fn draw_detail(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
         }
         return Ok(());
     };
-    let inside = match present {
-        Some(present) => present,
-        None => {
-            let inside = from_template("detail-template")?;
-            localise(&inside)?;
-            card.append_child(&inside)?;
-            inside
-        }
+    let inside = if let Some(present) = present {
+        present
+    } else {
+        let inside = from_template("detail-template")?;
+        localise(&inside)?;
+        card.append_child(&inside)?;
+        inside
     };
     draw_finding(&inside, detail.finding.as_ref())?;
     draw_steps(&inside, &detail.steps)?;
