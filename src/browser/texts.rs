@@ -20,9 +20,9 @@ fn format(name: &'static str, value: &JsValue, make: impl FnOnce() -> Option<Fun
         found.map(|(_, formatter)| formatter.clone())
     });
     let Some(formatter) = known.or_else(|| {
-        let made = make()?;
-        FORMATS.with_borrow_mut(|known| known.push((name, made.clone())));
-        Some(made)
+        let fresh = make()?;
+        FORMATS.with_borrow_mut(|known| known.push((name, fresh.clone())));
+        Some(fresh)
     }) else {
         return String::new();
     };
