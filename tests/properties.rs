@@ -305,7 +305,7 @@ proptest! {
         }
         let draft = ProfileDraft {
             name: given.clone(), provider: "linkedin".into(), client_id: given.clone(), client_secret: given.clone(),
-            redirect_uri: given.clone(), scope: given,
+            redirect_uri: given.clone(), scope: given, renew_automatically: false,
         };
         let _ = validate(&draft);
     }
@@ -340,7 +340,7 @@ proptest! {
         hides(&secret, &Expected { redirect_uri: &uri, state: &state, issuer: None, iss_required: false })?;
         let draft = ProfileDraft {
             name: "n".into(), provider: "linkedin".into(), client_id: "c78".into(), client_secret: secret.clone(),
-            redirect_uri: uri.as_str().into(), scope: "openid".into(),
+            redirect_uri: uri.as_str().into(), scope: "openid".into(), renew_automatically: true,
         };
         hides(&secret, &draft)?;
         hides(&secret, &validate(&draft).unwrap())?;
@@ -470,8 +470,7 @@ proptest! {
         let record = TokenRecord {
             v: TokenRecord::VERSION, access_token: AccessToken::new(token.clone()), token_type: "Bearer".into(),
             scope_requested: Scopes::parse("openid").unwrap(), scope_granted: None, obtained_ms: 0, expires_ms: None,
-            refresh_token: None, refresh_expires_ms: None, account: None,
-            id_token: None,
+            refresh_token: None, refresh_expires_ms: None, refresh_refused_ms: None, id_token: None, account: None,
         };
         let command = handoff::curl(&record, provider::by_id("linkedin").unwrap());
         let header = ["Authorization: Bearer ", &token].concat();

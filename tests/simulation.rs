@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use tokenkeep::diagnosis::TransportError;
-use tokenkeep::flow::{Effect, Engine, Event, FlowId, NewFlow, Phase, Rule, Snapshot, StoredToken, TabId};
+use tokenkeep::flow::{
+    Effect, Engine, Event, FlowId, NewFlow, Phase, REFRESHES_AT_MOST, Rule, Snapshot, StoredToken, TabId,
+};
 use tokenkeep::oauth::http::HttpResponse;
 use tokenkeep::oauth::redirect_uri::RedirectUri;
 use tokenkeep::oauth::scope::Scopes;
@@ -20,9 +22,14 @@ use url::Url;
 
 const REDIRECT_URI: &str = "https://app.tokenkeep.test/callback";
 
+/// Marks the pending request of a renewal, before the profile.
+const REFRESH: &str = "refresh of ";
+
 #[derive(Clone, Debug)]
 enum Action {
     Authorize(u8),
+    /// The person clicks Renew, or a renewal is due.
+    Renew(u8),
     Grant,
     Revoke,
     Refuse(u8),
@@ -54,6 +61,8 @@ enum Answer {
 enum Outcome {
     Token,
     Refused,
+    /// The refresh token is refused for good.
+    Dead,
     Timeout,
 }
 
@@ -65,9 +74,15 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Answer::NoState),
         1 => Just(Answer::NoCode),
     ];
-    let outcome = prop_oneof![4 => Just(Outcome::Token), 1 => Just(Outcome::Refused), 1 => Just(Outcome::Timeout)];
+    let outcome = prop_oneof![
+        6 => Just(Outcome::Token),
+        1 => Just(Outcome::Refused),
+        1 => Just(Outcome::Dead),
+        1 => Just(Outcome::Timeout),
+    ];
     prop_oneof![
         6 => (0..3u8).prop_map(Action::Authorize),
+        4 => (0..3u8).prop_map(Action::Renew),
         2 => Just(Action::Grant),
         1 => Just(Action::Revoke),
         1 => (0..3u8).prop_map(Action::Refuse),
@@ -107,6 +122,9 @@ struct World {
     kill_after: Option<u8>,
     // The provider and the redirect host.
     posts: BTreeMap<String, u32>,
+    refreshes: BTreeMap<FlowId, u32>,
+    /// Two refreshes of one profile were under way at once.
+    doubled: bool,
     redirect_host_requests: Vec<Url>,
     // The person.
     seen: Vec<Seen>,
@@ -132,6 +150,8 @@ impl World {
             exchanges: Vec::new(),
             kill_after: None,
             posts: BTreeMap::new(),
+            refreshes: BTreeMap::new(),
+            doubled: false,
             redirect_host_requests: Vec::new(),
             seen: Vec::new(),
             last_callback: None,
@@ -268,13 +288,22 @@ impl World {
             }
             Effect::Exchange { flow, request } => {
                 let body = request.body.expose();
-                let code = url::form_urlencoded::parse(body)
-                    .find(|(name, _)| name == "code")
-                    .unwrap()
-                    .1
-                    .into_owned();
-                *self.posts.entry(code.clone()).or_default() += 1;
-                self.exchanges.push((flow, code));
+                let value = |wanted: &str| {
+                    url::form_urlencoded::parse(body)
+                        .find(|(name, _)| name == wanted)
+                        .map(|(_, value)| value.into_owned())
+                };
+                if let Some(code) = value("code") {
+                    *self.posts.entry(code.clone()).or_default() += 1;
+                    self.exchanges.push((flow, code));
+                } else {
+                    let profile = self.worker.as_ref().unwrap().flow(&flow).unwrap().profile().to_owned();
+                    let pending = [REFRESH, &profile].concat();
+                    self.doubled |= self.exchanges.iter().any(|(_, other)| *other == pending);
+                    *self.refreshes.entry(flow.clone()).or_default() += 1;
+                    assert!(value("refresh_token").unwrap().starts_with("AQW-"));
+                    self.exchanges.push((flow, pending));
+                }
             }
             Effect::StoreToken { profile, token } => {
                 let flow = token.flow.clone();
@@ -305,6 +334,7 @@ impl World {
     fn act(&mut self, action: &Action) {
         match action {
             Action::Authorize(profile) => self.authorize(*profile),
+            Action::Renew(profile) => self.renew(*profile),
             Action::Grant | Action::Revoke => {
                 self.granted = matches!(action, Action::Grant);
                 let engine = self.worker.clone().or_else(|| self.session.clone()).unwrap_or_default();
@@ -377,7 +407,21 @@ impl World {
             state: state.clone(),
             tab: None,
         });
-        self.deliver(Event::Authorize(Box::new(NewFlow {
+        let new = self.new_flow(id, state, profile, None);
+        self.deliver(Event::Authorize(Box::new(new)));
+    }
+
+    fn renew(&mut self, profile: u8) {
+        let Some(token) = self.tokens.get(&profile.to_string()).cloned() else {
+            return;
+        };
+        let id = FlowId(format!("renewal-{}", self.fresh()));
+        let new = self.new_flow(id, String::new(), profile, Some(token));
+        self.deliver(Event::Renew(Box::new(new)));
+    }
+
+    fn new_flow(&self, id: FlowId, state: String, profile: u8, renews: Option<StoredToken>) -> NewFlow {
+        NewFlow {
             id,
             snapshot: Snapshot {
                 provider: provider::by_id("linkedin").unwrap(),
@@ -388,14 +432,16 @@ impl World {
                     client_id: "77sandbox00000".to_owned(),
                     redirect_uri: RedirectUri::parse(REDIRECT_URI).unwrap(),
                     scopes: Scopes::parse("openid").unwrap(),
+                    renew_automatically: true,
                     created_ms: 0,
                 },
                 client_secret: Some(ClientSecret::new("secret")),
             },
             state: State::new(state),
             code_verifier: None,
+            renews,
             permitted: self.granted,
-        })));
+        }
     }
 
     fn callback(&mut self, which: u8, answer: Answer, elsewhere: bool) {
@@ -465,6 +511,10 @@ impl World {
         for (code, posts) in &self.posts {
             prop_assert!(*posts <= 1, "{code} was posted {posts} times");
         }
+        for (renewal, posts) in &self.refreshes {
+            prop_assert!(*posts <= REFRESHES_AT_MOST, "{renewal:?} posted {posts} times");
+        }
+        prop_assert!(!self.doubled, "two renewals of one profile at once");
         prop_assert!(
             self.redirect_host_requests.is_empty(),
             "the redirect host got {:?}",
@@ -509,7 +559,14 @@ fn blocks(rule: &Rule, url: &Url, tab: TabId) -> bool {
 
 fn answer(outcome: Outcome) -> Result<HttpResponse, TransportError> {
     let (status, body) = match outcome {
-        Outcome::Token => (200, r#"{"access_token":"AQX-simulated","expires_in":5183999}"#),
+        Outcome::Token => (
+            200,
+            r#"{"access_token":"AQX-simulated","expires_in":5183999,"refresh_token":"AQW-simulated"}"#,
+        ),
+        Outcome::Dead => (
+            400,
+            r#"{"error":"invalid_request","error_description":"The provided authorization grant or refresh token is invalid, expired or revoked"}"#,
+        ),
         Outcome::Refused => (
             401,
             r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#,
@@ -620,4 +677,130 @@ fn a_kill_at_every_effect_of_the_plain_way_has_a_defined_end() {
     }
     let expected = ["interrupted", "nothing", "outcome_unknown", "timed_out", "token"];
     assert_eq!(ends.into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// A world with a token of profile 0, which has a refresh token.
+fn with_token() -> World {
+    let mut world = World::new();
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Callback(0, Answer::Code, false));
+    world.act(&Action::Answer(0, Outcome::Token));
+    world
+}
+
+#[test]
+fn a_renewal_is_one_request_however_often_it_is_asked_for() {
+    let mut world = with_token();
+    let tabs = world.tabs.len();
+    let old = world.tokens["0"].clone();
+    for _ in 0..50 {
+        world.act(&Action::Renew(0));
+    }
+    assert_eq!(world.exchanges.len(), 1);
+    assert_eq!(
+        world.tokens["0"].flow, old.flow,
+        "the old token stays until the new one is stored"
+    );
+    world.now_ms += 1_000;
+    world.act(&Action::Answer(0, Outcome::Token));
+    assert_eq!(world.refreshes.values().copied().collect::<Vec<_>>(), [1]);
+    assert_ne!(world.tokens["0"].flow, old.flow);
+    assert_eq!(
+        world.tokens["0"].token.expires_ms,
+        old.token.expires_ms.map(|end| end + 1_000)
+    );
+    assert_eq!(world.tabs.len(), tabs, "no tab is opened");
+    assert!(world.redirect_host_requests.is_empty());
+    world.check().unwrap();
+    world.settle();
+    world.check_settled().unwrap();
+}
+
+#[test]
+fn a_dead_refresh_token_is_not_tried_again_and_the_old_token_stays() {
+    let mut world = with_token();
+    let old = world.tokens["0"].clone();
+    world.act(&Action::Renew(0));
+    world.act(&Action::Answer(0, Outcome::Dead));
+    let kept = world.tokens["0"].clone();
+    assert_eq!(
+        (&kept.flow, &kept.token.access_token),
+        (&old.flow, &old.token.access_token)
+    );
+    assert!(kept.token.refresh_refused_ms.is_some());
+    for _ in 0..3 {
+        world.act(&Action::Renew(0));
+    }
+    assert_eq!(world.refreshes.values().sum::<u32>(), 1);
+    let engine = world.worker.as_ref().unwrap();
+    let ended = engine.ended_of("0").unwrap();
+    assert!(ended.renewal);
+    assert_eq!(ended.finding.as_ref().unwrap().code, "renewal_dead");
+}
+
+/// An answer that says nothing of the refresh token leaves it alone.
+#[test]
+fn a_renewal_that_failed_may_be_tried_again() {
+    for outcome in [Outcome::Refused, Outcome::Timeout] {
+        let mut world = with_token();
+        world.act(&Action::Renew(0));
+        world.act(&Action::Answer(0, outcome));
+        assert!(world.tokens["0"].token.refresh_refused_ms.is_none());
+        world.act(&Action::Renew(0));
+        world.act(&Action::Answer(0, Outcome::Token));
+        let engine = world.worker.as_ref().unwrap();
+        assert_eq!(engine.ended_of("0").unwrap().finding, None);
+    }
+}
+
+/// Who authorizes anew wants the new token: what an older renewal still brings is not stored over it.
+#[test]
+fn an_authorization_takes_the_place_of_a_renewal() {
+    let mut world = with_token();
+    world.act(&Action::Renew(0));
+    let (renewal, _) = world.exchanges[0].clone();
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Renew(0));
+    assert_eq!(world.refreshes.len(), 1, "no renewal beside an authorization");
+    world.act(&Action::Callback(0, Answer::Code, false));
+    world.act(&Action::Answer(1, Outcome::Token));
+    let authorized = world.tokens["0"].flow.clone();
+    world.deliver(Event::TokenAnswered {
+        flow: renewal,
+        answer: answer(Outcome::Token),
+    });
+    assert_eq!(world.tokens["0"].flow, authorized);
+    world.settle();
+    world.check_settled().unwrap();
+}
+
+#[test]
+fn a_kill_at_every_effect_of_a_renewal_has_a_defined_end() {
+    let mut ends = BTreeSet::new();
+    for place in 0..12 {
+        let mut world = with_token();
+        let old = world.tokens["0"].clone();
+        world.act(&Action::Kill(place));
+        world.act(&Action::Renew(0));
+        world.act(&Action::Answer(0, Outcome::Token));
+        // Whatever wakes the worker: what was under way is asked for once more.
+        world.act(&Action::Tick);
+        world.act(&Action::Answer(0, Outcome::Token));
+        world.settle();
+        world.check().unwrap();
+        world.check_settled().unwrap();
+        let engine = world.worker.as_ref().unwrap();
+        let ended = engine.ended_of("0").unwrap();
+        let finding = ended.finding.as_ref().map_or("token", |finding| finding.code.as_str());
+        let renewed = world.tokens["0"].flow != old.flow;
+        assert_eq!(
+            renewed,
+            ended.renewal && finding == "token",
+            "kill at {place}: {finding}"
+        );
+        ends.insert((renewed, finding.to_owned()));
+    }
+    assert!(ends.contains(&(true, "token".to_owned())), "{ends:?}");
+    // The click itself was lost before anything was written down or done.
+    assert!(ends.contains(&(false, "token".to_owned())), "{ends:?}");
 }

@@ -22,6 +22,8 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(super) fn alarms(this: &Api) -> Alarms;
     #[wasm_bindgen(method, getter)]
+    pub(super) fn action(this: &Api) -> Action;
+    #[wasm_bindgen(method, getter)]
     pub(super) fn i18n(this: &Api) -> I18n;
     #[wasm_bindgen(method, getter, js_name = declarativeNetRequest)]
     pub(super) fn declarative_net_request(this: &Api) -> DeclarativeNetRequest;
@@ -75,8 +77,14 @@ extern "C" {
     pub(super) type Alarms;
     #[wasm_bindgen(method, catch)]
     pub(super) fn create(this: &Alarms, name: &str, info: &Object) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = clearAll)]
-    pub(super) fn clear_all(this: &Alarms) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn clear(this: &Alarms, name: &str) -> Result<Promise, JsValue>;
+
+    pub(super) type Action;
+    #[wasm_bindgen(method, catch, js_name = setBadgeText)]
+    pub(super) fn set_badge_text(this: &Action, details: &Object) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = setBadgeBackgroundColor)]
+    pub(super) fn set_badge_background_color(this: &Action, details: &Object) -> Result<JsValue, JsValue>;
 
     pub(super) type I18n;
     #[wasm_bindgen(method, js_name = getMessage)]

@@ -14,7 +14,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
-use crate::flow::{Effect, Engine, Event, FlowId, NewFlow, Phase, Rule, Snapshot, StoredToken, TabId};
+use crate::flow::{
+    Badge, Effect, Engine, Event, FlowId, KnownToken, NewFlow, Phase, Plan, Rule, Snapshot, StoredToken, TabId,
+};
 use crate::oauth::secret::{CodeVerifier, State};
 use crate::plain::{Plain, Record as _};
 use crate::profile::{Profile, ProfileDraft, validate, validate_keeping_secret};
@@ -26,8 +28,17 @@ use super::api::{self, answer, api, granted, object, property, words};
 use super::storage::{from_js, local, read, session, to_js, write};
 use super::{clock, entropy, fetch};
 
+/// The alarm for whatever the engine has to give up or clear.
+const DEADLINE_ALARM: &str = "deadline";
+/// The alarm for the next look at the stored tokens.
+const TOKENS_ALARM: &str = "tokens";
+
 /// The page of this extension; the toolbar's popup, and the result of a flow when it stands in a tab.
 const PAGE: &str = "popup.html";
+
+/// The icon's colours: something is coming, something is over.
+const CALM: &str = "#0b6b58";
+const URGENT: &str = "#b3261e";
 
 thread_local! {
     static WORKER: RefCell<Worker> = const {
@@ -73,6 +84,13 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     };
     if let Some(taken) = taken {
         dispatch(taken).await;
+    }
+    // Not every browser keeps alarms when it ends.
+    let alarm = (event == "alarms.onAlarm")
+        .then(|| property(&argument, "name").as_string())
+        .flatten();
+    if event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
+        look_at_tokens().await?;
     }
     if event == "runtime.onInstalled" && property(&argument, "reason").as_string().as_deref() == Some("install") {
         let page = object([("url", api().runtime().get_url(PAGE).into())]);
@@ -139,6 +157,7 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             authorized = Some(profile);
             None
         }
+        Command::Renew { profile } => renewal(&profile).await?.map(|new| Event::Renew(Box::new(new))),
         // The page may be gone before it can say so; then `permissions.onAdded` does.
         Command::PermissionAnswered { granted: true, .. } => Some(permissions_changed().await?),
         Command::PermissionAnswered { profile, .. } => Some(Event::PermissionRefused(profile)),
@@ -146,7 +165,10 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
         Command::Dismiss { profile } => Some(Event::Dismiss(profile)),
     };
     let event = match authorized {
-        Some(profile) => Some(authorize(&profile).await?),
+        Some(profile) => {
+            let new = new_flow(&profile, None).await?;
+            Some(Event::Authorize(Box::new(new)))
+        }
         None => event,
     };
     if let Some(event) = event {
@@ -229,11 +251,82 @@ async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Reply, JsValue>
         written.push((secret_key.as_str(), record.to_plain()));
     }
     answer(write(&local(), &written)).await?;
+    look_soon();
     Ok(Reply::Saved { profile: id })
 }
 
-/// A new flow of this profile.
-async fn authorize(id: &str) -> Result<Event, JsValue> {
+/// A renewal of this profile's token; none without a token.
+async fn renewal(id: &str) -> Result<Option<NewFlow>, JsValue> {
+    let key = vault::token_key(id);
+    match read(&local(), &[&key]).await?.get(&key)? {
+        Some(token) => new_flow(id, Some(token)).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Looks at the stored tokens, when nothing else is to be done.
+fn look_soon() {
+    spawn_local(async {
+        if let Err(error) = look_at_tokens().await {
+            web_sys::console::warn_2(&"the tokens could not be looked at:".into(), &words(&error).into());
+        }
+    });
+}
+
+/// Renews what is due, says on the icon what needs the person, and sets the alarm for the next look.
+async fn look_at_tokens() -> Result<(), JsValue> {
+    start().await?;
+    let head = read(&local(), &vault::HEAD_KEYS).await?;
+    let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
+    let keys = index.entries.iter();
+    let keys: Vec<String> = keys
+        .flat_map(|entry| [vault::profile_key(&entry.id), vault::token_key(&entry.id)])
+        .collect();
+    let all_keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let records = read(&local(), &all_keys).await?;
+    let now_ms = clock::now_ms();
+    let mut tokens = Vec::new();
+    for keys in keys.chunks(2) {
+        // A record that can't be read is the page's to report; it stops no other token's renewal.
+        let (Ok(Some(profile)), Ok(Some(StoredToken { token, .. }))) =
+            (records.get::<Profile>(&keys[0]), records.get::<StoredToken>(&keys[1]))
+        else {
+            continue;
+        };
+        let renews = profile.renew_automatically && token.living_refresh_token(now_ms).is_some();
+        tokens.push(KnownToken {
+            expires_ms: token.expires_ms,
+            renewal_ms: token.renewal_due_ms().filter(|_| renews),
+            failed_ms: with(|worker| worker.engine.renewal_failed_ms(&profile.id)),
+            profile: profile.id,
+        });
+    }
+    let plan = Plan::new(now_ms, &tokens);
+    show_badge(plan.badge)?;
+    answer(set_alarm(TOKENS_ALARM, plan.wake_ms)).await?;
+    for profile in plan.due {
+        // Nobody is there to be asked for hosts.
+        if let Some(new) = renewal(&profile).await?.filter(|new| new.permitted) {
+            dispatch(Event::Renew(Box::new(new))).await;
+        }
+    }
+    Ok(())
+}
+
+fn show_badge(badge: Badge) -> Result<(), JsValue> {
+    let (text, color) = match badge {
+        Badge::Nothing => (String::new(), CALM),
+        Badge::Days(days) => (days.to_string() + "d", CALM),
+        Badge::Expired => ("!".to_owned(), URGENT),
+    };
+    let action = api().action();
+    action.set_badge_text(&object([("text", text.into())]))?;
+    action.set_badge_background_color(&object([("color", color.into())]))?;
+    Ok(())
+}
+
+/// A new flow of this profile: an authorization, or the renewal of a token.
+async fn new_flow(id: &str, renews: Option<StoredToken>) -> Result<NewFlow, JsValue> {
     let (profile_key, secret_key) = (vault::profile_key(id), vault::secret_key(id));
     let records = read(&local(), &[&profile_key, &secret_key]).await?;
     let gone = || js_sys::Error::new("this profile is no longer there");
@@ -245,7 +338,11 @@ async fn authorize(id: &str) -> Result<Event, JsValue> {
         .as_ref()
         .and_then(|secret| secret.for_endpoint(&token_endpoint))
         .cloned();
-    let permitted = granted(&profile.hosts()).await?.is_truthy();
+    let hosts = match &renews {
+        Some(_) => vec![token_endpoint.host_permission()],
+        None => profile.hosts(),
+    };
+    let permitted = granted(&hosts).await?.is_truthy();
     let snapshot = Snapshot {
         provider,
         profile,
@@ -256,14 +353,14 @@ async fn authorize(id: &str) -> Result<Event, JsValue> {
     } else {
         None
     };
-    let flow = NewFlow {
+    Ok(NewFlow {
         id: FlowId(entropy::name()?),
         snapshot,
         state: State::from_entropy(&entropy::bytes()?),
         code_verifier,
+        renews,
         permitted,
-    };
-    Ok(Event::Authorize(Box::new(flow)))
+    })
 }
 
 async fn permissions_changed() -> Result<Event, JsValue> {
@@ -297,7 +394,7 @@ async fn load() -> Result<(), JsValue> {
     let exchanging: Vec<(FlowId, String)> = engine
         .flows
         .iter()
-        .filter(|flow| matches!(flow.phase, Phase::Exchanging))
+        .filter(|flow| matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }))
         .map(|flow| (flow.id.clone(), vault::token_key(flow.profile())))
         .collect();
     let keys: Vec<&str> = exchanging.iter().map(|(_, key)| key.as_str()).collect();
@@ -338,7 +435,7 @@ async fn granted_flows() -> Result<Vec<(FlowId, bool)>, JsValue> {
             .engine
             .flows
             .iter()
-            .map(|flow| (flow.id.clone(), flow.snapshot.profile.hosts()))
+            .map(|flow| (flow.id.clone(), flow.hosts()))
             .collect()
     });
     let mut answers = Vec::new();
@@ -479,7 +576,9 @@ async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<Option<Event
         }
         Effect::StoreToken { profile, token } => {
             let stored = write(&local(), &[(&vault::token_key(&profile), token.to_plain())]);
-            (stored, Some(Event::TokenStored(token.flow)))
+            answer(stored).await?;
+            look_soon();
+            return Ok(Some(Event::TokenStored(token.flow)));
         }
         Effect::ShowResult { flow, beside } => return show_result(&flow, beside).await.map(|_| None),
         Effect::CloseTab(tab) => {
@@ -487,7 +586,7 @@ async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<Option<Event
             let _ = answer(api().tabs().remove(tab.0)).await;
             return Ok(None);
         }
-        Effect::SetAlarm(at_ms) => (set_alarm(at_ms), None),
+        Effect::SetAlarm(at_ms) => (set_alarm(DEADLINE_ALARM, at_ms), None),
     };
     answer(asked).await?;
     Ok(result)
@@ -537,15 +636,15 @@ async fn show_result(flow: &FlowId, beside: TabId) -> Result<JsValue, JsValue> {
     answer(api().tabs().create(&properties)).await
 }
 
-/// The one alarm: for the next thing that has to be given up or cleared.
-fn set_alarm(at_ms: Option<u64>) -> Result<Promise, JsValue> {
+/// Sets an alarm, in place of one with the same name, or clears it.
+fn set_alarm(name: &str, at_ms: Option<u64>) -> Result<Promise, JsValue> {
     match at_ms {
         Some(at_ms) => {
             #[expect(clippy::cast_precision_loss, reason = "times of this age are exact")]
             let info: Object = object([("when", (at_ms as f64).into())]);
-            let created = api().alarms().create("deadline", &info)?;
+            let created = api().alarms().create(name, &info)?;
             Ok(Promise::resolve(&created))
         }
-        None => api().alarms().clear_all(),
+        None => api().alarms().clear(name),
     }
 }

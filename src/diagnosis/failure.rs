@@ -22,6 +22,8 @@ pub enum Failure {
     OutcomeUnknown,
     /// Too many flows at once.
     TooManyFlows,
+    /// There is no refresh token, or none that still lives.
+    NoRefreshToken,
     /// The browser refused something that the flow needs.
     Refused {
         /// What was refused.
@@ -35,6 +37,29 @@ pub enum Failure {
     Transport(TransportError),
     /// The token endpoint's answer is an error, or none that can be understood.
     Token(TokenError),
+}
+
+/// What LinkedIn says of a refresh token that it will not take again (linkedin.md section 5).
+const DEAD_REFRESH_TOKEN: &str = "refresh token is invalid, expired or revoked";
+
+impl Failure {
+    /// Whether the token endpoint refused a refresh token for good. Another `invalid_request`, such as a missing
+    /// parameter, says nothing of the token.
+    #[must_use]
+    pub fn is_dead_refresh_token(&self) -> bool {
+        match self {
+            Self::NoRefreshToken => true,
+            Self::Token(TokenError::Refused {
+                error,
+                error_description,
+                ..
+            }) => {
+                let said = error_description.as_deref().unwrap_or_default();
+                error == "invalid_grant" || (error == "invalid_request" && said.contains(DEAD_REFRESH_TOKEN))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What a flow needs of the browser.

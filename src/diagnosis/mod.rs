@@ -24,12 +24,15 @@ pub enum Fix {
     AllowAccess,
     /// Open the profile's form.
     EditProfile,
+    /// Renew once more.
+    Renew,
 }
 record!(
     enum Fix {
         AuthorizeAgain,
         AllowAccess,
         EditProfile,
+        Renew,
     }
 );
 
@@ -64,6 +67,7 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         Failure::Interrupted => plain("interrupted"),
         Failure::OutcomeUnknown => plain("outcome_unknown"),
         Failure::TooManyFlows => plain("too_many_flows"),
+        Failure::NoRefreshToken => plain("renewal_dead"),
         Failure::Refused { what, message } => {
             let code = match what {
                 Needed::Storage => "storage_failed",
@@ -79,6 +83,31 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         Failure::Redirect(error) => redirect(error, provider),
         Failure::Transport(error) => transport(error),
         Failure::Token(error) => token(error),
+    }
+}
+
+/// Explains why a renewal brought no token. The one that was to be renewed is untouched.
+#[must_use]
+pub fn diagnose_renewal(failure: &Failure, provider: &Provider, hosts: &[String]) -> Finding {
+    let finding = diagnose(failure, provider, hosts);
+    if failure.is_dead_refresh_token() {
+        return Finding {
+            evidence: finding.evidence,
+            ..plain("renewal_dead")
+        };
+    }
+    if finding.fix != Fix::AuthorizeAgain {
+        return finding;
+    }
+    // Which of the many ways to get no answer it was, is for the evidence: what to do is always the same.
+    let mut evidence = finding.code;
+    if let Some(words) = finding.evidence {
+        evidence.push('\n');
+        evidence.push_str(&words);
+    }
+    Finding {
+        evidence: Some(evidence),
+        ..with("renewal_failed", Vec::new(), Fix::Renew)
     }
 }
 
@@ -427,6 +456,61 @@ mod tests {
         assert_eq!(
             answered(200, "application/json", r#"{"access_token":"#).code,
             "token_not_json"
+        );
+    }
+
+    #[test]
+    fn a_renewal_that_failed_leaves_the_token_and_says_what_to_do() {
+        const DEAD: &str = "The provided authorization grant or refresh token is invalid, expired or revoked";
+        let renewal = |status: u16, error: &str, description: &str| {
+            let body = serde_json::json!({"error": error, "error_description": description}).to_string();
+            let response = HttpResponse {
+                status,
+                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+                body: body.into_bytes(),
+                truncated: false,
+            };
+            let failure = Failure::Token(parse_token_response(&response).unwrap_err());
+            (
+                failure.is_dead_refresh_token(),
+                diagnose_renewal(&failure, provider::by_id("linkedin").unwrap(), &[]),
+            )
+        };
+        for (status, error, description, dead, code, fix) in [
+            (400, "invalid_request", DEAD, true, "renewal_dead", Fix::AuthorizeAgain),
+            (400, "invalid_grant", "", true, "renewal_dead", Fix::AuthorizeAgain),
+            (
+                400,
+                "invalid_request",
+                "A required parameter \"refresh_token\" is missing",
+                false,
+                "parameter_missing",
+                Fix::EditProfile,
+            ),
+            (
+                401,
+                "invalid_client",
+                "Client authentication failed",
+                false,
+                "client_authentication_failed",
+                Fix::EditProfile,
+            ),
+            (503, "oops", "", false, "renewal_failed", Fix::Renew),
+            (429, "throttled", "", false, "renewal_failed", Fix::Renew),
+        ] {
+            let (is_dead, finding) = renewal(status, error, description);
+            assert_eq!(
+                (is_dead, finding.code.as_str(), finding.fix),
+                (dead, code, fix),
+                "{error} {description}"
+            );
+            assert!(finding.evidence.unwrap().contains(error));
+        }
+        let timeout = Failure::Transport(TransportError::Timeout);
+        let finding = diagnose_renewal(&timeout, provider::by_id("linkedin").unwrap(), &[]);
+        assert_eq!(
+            (finding.code.as_str(), finding.evidence.as_deref()),
+            ("renewal_failed", Some("token_timeout"))
         );
     }
 

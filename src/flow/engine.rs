@@ -2,10 +2,10 @@
 
 use url::Url;
 
-use crate::diagnosis::{Failure, Needed, TransportError, diagnose};
+use crate::diagnosis::{Failure, Needed, TransportError, diagnose, diagnose_renewal};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
-use crate::oauth::secret::{ClientSecret, CodeVerifier, State};
+use crate::oauth::secret::{ClientSecret, CodeVerifier, RefreshToken, State};
 use crate::oauth::token::parse_token_response;
 use crate::plain::record;
 use crate::profile::TokenRecord;
@@ -13,7 +13,8 @@ use crate::profile::TokenRecord;
 use super::effect::Effect;
 use super::event::{Event, NewFlow};
 use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId};
-use super::{FLOWS_AT_MOST, GUARDS_AT_MOST, REDIRECT_DEADLINE_MS, WAKE_MS};
+use super::rules::Rule;
+use super::{FLOWS_AT_MOST, GUARDS_AT_MOST, REDIRECT_DEADLINE_MS, REFRESHES_AT_MOST, WAKE_MS};
 
 /// The newest form of [`Engine`] that this code writes.
 const VERSION: u32 = 1;
@@ -88,7 +89,7 @@ impl Engine {
     pub fn flow_of(&self, profile: &str) -> Option<&Flow> {
         self.flows
             .iter()
-            .filter(|flow| flow.profile() == profile)
+            .filter(|flow| flow.profile() == profile && !flow.is_superseded())
             .max_by_key(|flow| flow.started_ms)
     }
 
@@ -135,6 +136,13 @@ impl Engine {
         self.ended.iter().find(|ended| ended.profile == profile)
     }
 
+    /// When the last renewal of a profile failed, if it did, in milliseconds of the Unix epoch.
+    #[must_use]
+    pub fn renewal_failed_ms(&self, profile: &str) -> Option<u64> {
+        let ended = self.ended_of(profile)?;
+        (ended.renewal && ended.finding.is_some()).then_some(ended.at_ms)
+    }
+
     /// Rule ids that belong to something here.
     fn owned_rules(&self) -> Vec<u32> {
         let flows = self.flows.iter().flat_map(Flow::rule_ids);
@@ -158,6 +166,7 @@ impl Turn<'_> {
     fn take(&mut self, event: Event) {
         match event {
             Event::Authorize(new) => self.authorize(*new),
+            Event::Renew(new) => self.renew(*new),
             Event::PermissionsChanged { granted } => self.permissions_changed(&granted),
             Event::PermissionRefused(profile) => self.permission_refused(&profile),
             Event::PermissionChecked { flow, granted } => self.permission_checked(&flow, granted),
@@ -196,18 +205,37 @@ impl Turn<'_> {
     }
 
     fn authorize(&mut self, new: NewFlow) {
+        let profile = new.snapshot.profile.id.as_str();
+        // A click on Authorize takes the place of an earlier one that still waits for the hosts.
+        self.engine
+            .flows
+            .retain(|flow| flow.profile() != profile || !matches!(flow.phase, Phase::AwaitingPermission));
+        for flow in self.engine.flows.iter_mut().filter(|flow| flow.profile() == profile) {
+            if let Phase::Refreshing { superseded, .. } = &mut flow.phase {
+                *superseded = true;
+            }
+        }
+        self.start(new);
+    }
+
+    /// One renewal of a profile at a time, and none beside an authorization.
+    fn renew(&mut self, new: NewFlow) {
+        let profile = &new.snapshot.profile.id;
+        if !self.engine.flows.iter().any(|flow| flow.profile() == profile) {
+            self.start(new);
+        }
+    }
+
+    fn start(&mut self, new: NewFlow) {
         let NewFlow {
             id,
             snapshot,
             state,
             code_verifier,
+            renews,
             permitted,
         } = new;
         let profile = snapshot.profile.id.as_str();
-        // A click on Authorize takes the place of an earlier one that still waits for the hosts.
-        self.engine
-            .flows
-            .retain(|flow| flow.profile() != profile || !matches!(flow.phase, Phase::AwaitingPermission));
         self.engine.ended.retain(|ended| ended.profile != profile);
         let rule = self.engine.next_rule;
         self.engine.next_rule += Flow::RULES;
@@ -216,6 +244,7 @@ impl Turn<'_> {
             snapshot,
             state,
             code_verifier,
+            renews,
             rule,
             phase: Phase::AwaitingPermission,
             steps: Vec::new(),
@@ -233,18 +262,47 @@ impl Turn<'_> {
         }
     }
 
-    /// The hosts are granted: make the tab.
+    /// The hosts are granted: make the tab, or post the refresh token.
     fn open(&mut self, id: &FlowId) {
-        if let Some(flow) = self.engine.flow_mut(id) {
+        let Some(flow) = self.engine.flow_mut(id) else { return };
+        flow.steps.push(Step {
+            name: StepName::Permission,
+            at_ms: self.now_ms,
+        });
+        self.changed = true;
+        if flow.renews.is_some() {
+            self.refresh(id, 1);
+        } else {
             flow.phase = Phase::Opening;
             flow.wake_ms = Some(self.now_ms + WAKE_MS);
-            flow.steps.push(Step {
-                name: StepName::Permission,
-                at_ms: self.now_ms,
-            });
-            self.changed = true;
             self.push(Effect::OpenTab(id.clone()));
         }
+    }
+
+    fn refresh(&mut self, id: &FlowId, attempts: u32) {
+        let Some(flow) = self.engine.flow_mut(id) else { return };
+        let now_ms = self.now_ms;
+        let refresh_token = flow.renews.as_ref();
+        let Some(refresh_token) = refresh_token.and_then(|old| old.token.living_refresh_token(now_ms)) else {
+            self.fail(id, Failure::NoRefreshToken);
+            return;
+        };
+        let request = flow.refresh_request(refresh_token);
+        flow.phase = Phase::Refreshing {
+            attempts,
+            superseded: false,
+        };
+        flow.wake_ms = Some(now_ms + WAKE_MS);
+        let rules: Vec<Rule> = flow.origin_rule().into_iter().collect();
+        self.changed = true;
+        if !rules.is_empty() {
+            let flow = id.clone();
+            self.push(Effect::AddRules { flow, rules });
+        }
+        self.push(Effect::Exchange {
+            flow: id.clone(),
+            request,
+        });
     }
 
     fn permissions_changed(&mut self, granted: &[(FlowId, bool)]) {
@@ -476,15 +534,22 @@ impl Turn<'_> {
         let Some(flow) = self.engine.flow_mut(id) else {
             return;
         };
-        if !matches!(flow.phase, Phase::Exchanging) {
+        if !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }) {
+            return;
+        }
+        if flow.is_superseded() {
+            self.forget(id);
             return;
         }
         let response = match answer {
             Ok(response) => parse_token_response(&response).map_err(|error| {
                 // A server that quotes the request back must not get our secrets onto the page.
+                let old = flow.renews.as_ref().map(|old| &old.token);
                 let secrets = [
                     flow.snapshot.client_secret.as_ref().map(ClientSecret::expose),
                     flow.code_verifier.as_ref().map(CodeVerifier::expose),
+                    old.and_then(|old| old.refresh_token.as_ref()).map(RefreshToken::expose),
+                    old.map(|old| old.access_token.expose()),
                 ];
                 let secrets: Vec<&str> = secrets.into_iter().flatten().collect();
                 Failure::Token(error.without(&secrets))
@@ -497,7 +562,10 @@ impl Turn<'_> {
                     name: StepName::Exchange,
                     at_ms: self.now_ms,
                 });
-                let token = TokenRecord::from_response(&response, &flow.snapshot.profile.scopes, self.now_ms);
+                let token = match &flow.renews {
+                    Some(old) => old.token.renewed(&response, self.now_ms),
+                    None => TokenRecord::from_response(&response, &flow.snapshot.profile.scopes, self.now_ms),
+                };
                 let profile = flow.profile().to_owned();
                 // Nothing comes before this write: a kill until it is done loses the token.
                 self.push(Effect::StoreToken {
@@ -508,8 +576,25 @@ impl Turn<'_> {
                     }),
                 });
             }
-            Err(failure) => self.fail(id, failure),
+            Err(failure) => {
+                if failure.is_dead_refresh_token() {
+                    self.keep_without_refresh_token(id);
+                }
+                self.fail(id, failure);
+            }
         }
+    }
+
+    /// The token stays, and its refresh token is not tried again.
+    fn keep_without_refresh_token(&mut self, id: &FlowId) {
+        let Some(flow) = self.engine.flow(id) else { return };
+        let Some(mut token) = flow.renews.clone() else { return };
+        token.token.refresh_refused_ms = Some(self.now_ms);
+        let profile = flow.profile().to_owned();
+        self.push(Effect::StoreToken {
+            profile,
+            token: Box::new(token),
+        });
     }
 
     fn token_stored(&mut self, id: &FlowId) {
@@ -538,7 +623,7 @@ impl Turn<'_> {
         if self
             .engine
             .flow(id)
-            .is_some_and(|flow| !matches!(flow.phase, Phase::Exchanging))
+            .is_some_and(|flow| !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }))
         {
             self.fail(id, Failure::Cancelled);
         }
@@ -584,8 +669,10 @@ impl Turn<'_> {
                 Phase::AwaitingRedirect { tab, .. } => self.rearm(&id, tab, rules),
                 Phase::AwaitingPermission => {}
                 Phase::Captured { .. } => self.check_permission(&id),
-                Phase::Exchanging if stored.contains(&id) => self.token_stored(&id),
-                Phase::Exchanging => self.fail(&id, Failure::OutcomeUnknown),
+                Phase::Exchanging | Phase::Refreshing { .. } if stored.contains(&id) => self.token_stored(&id),
+                Phase::Refreshing { superseded: true, .. } => self.forget(&id),
+                Phase::Refreshing { attempts, .. } if attempts < REFRESHES_AT_MOST => self.refresh(&id, attempts + 1),
+                Phase::Refreshing { .. } | Phase::Exchanging => self.fail(&id, Failure::OutcomeUnknown),
             }
         }
         let owned = self.engine.owned_rules();
@@ -605,7 +692,9 @@ impl Turn<'_> {
             .engine
             .flows
             .iter()
-            .filter(|flow| flow.deadline_ms <= now_ms && !matches!(flow.phase, Phase::Exchanging))
+            .filter(|flow| {
+                flow.deadline_ms <= now_ms && !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. })
+            })
             .map(|flow| flow.id.clone())
             .collect();
         for id in overdue {
@@ -645,6 +734,15 @@ impl Turn<'_> {
         self.end(id, Some(failure));
     }
 
+    /// Ends a superseded renewal: nobody waits for its result.
+    fn forget(&mut self, id: &FlowId) {
+        if let Some(place) = self.engine.flows.iter().position(|flow| flow.id == *id) {
+            let flow = self.engine.flows.remove(place);
+            self.changed = true;
+            self.push(Effect::RemoveRules(flow.rule_ids().to_vec()));
+        }
+    }
+
     /// Ends a flow: its secrets go, its tab's rule goes, and its `state` stays blocked while a code could still live.
     fn end(&mut self, id: &FlowId, failure: Option<Failure>) {
         let Some(place) = self.engine.flows.iter().position(|flow| flow.id == *id) else {
@@ -654,8 +752,9 @@ impl Turn<'_> {
         self.changed = true;
         let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
         let mut dead = vec![tab_rule, origin_rule];
-        let started = !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
-        if started {
+        // Only an authorization that was begun can have a code.
+        let coded = flow.renews.is_none() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
+        if coded {
             let guard = Guard {
                 flow: id.clone(),
                 rules: guarding.to_vec(),
@@ -679,11 +778,16 @@ impl Turn<'_> {
         }
         self.push(Effect::RemoveRules(dead));
         let Snapshot { provider, profile, .. } = flow.snapshot;
-        let finding = failure.map(|failure| diagnose(&failure, provider, &profile.host_names()));
+        let renewal = flow.renews.is_some();
+        let finding = failure.map(|failure| {
+            let diagnose = if renewal { diagnose_renewal } else { diagnose };
+            diagnose(&failure, provider, &profile.host_names())
+        });
         self.engine.ended.retain(|ended| ended.profile != profile.id);
         self.engine.ended.push(Ended {
             profile: profile.id,
             flow: flow.id,
+            renewal,
             finding,
             steps: flow.steps,
             at_ms: self.now_ms,

@@ -6,7 +6,7 @@ use crate::diagnosis::{Needed, TransportError};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::secret::{CodeVerifier, State};
 
-use super::record::{FlowId, Snapshot, TabId};
+use super::record::{FlowId, Snapshot, StoredToken, TabId};
 
 /// A flow that the person asked for.
 #[derive(Clone, Debug)]
@@ -19,7 +19,9 @@ pub struct NewFlow {
     pub state: State,
     /// Drawn for this flow alone, where the provider takes PKCE.
     pub code_verifier: Option<CodeVerifier>,
-    /// Whether the hosts of the snapshot are granted.
+    /// The token to renew by its refresh token; none for an authorization.
+    pub renews: Option<StoredToken>,
+    /// Whether the hosts that it needs are granted.
     pub permitted: bool,
 }
 
@@ -28,6 +30,8 @@ pub struct NewFlow {
 pub enum Event {
     /// The person clicked Authorize.
     Authorize(Box<NewFlow>),
+    /// A token is to be renewed: the person clicked Renew, or it was due.
+    Renew(Box<NewFlow>),
     /// Hosts were granted or taken away, or might have been.
     PermissionsChanged {
         /// For each flow that was looked at: whether its hosts are all granted.

@@ -10,6 +10,7 @@ mod engine;
 mod event;
 mod record;
 mod rules;
+mod schedule;
 mod snapshot;
 
 pub use effect::Effect;
@@ -17,6 +18,7 @@ pub use engine::Engine;
 pub use event::{Event, NewFlow};
 pub use record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId};
 pub use rules::{Rule, RuleAction, RuleCondition};
+pub use schedule::{Badge, KnownToken, Plan, RETRY_MS};
 
 /// How long a person may take between the click and the redirect: 15 minutes, then the flow is given up.
 pub const REDIRECT_DEADLINE_MS: u64 = 15 * 60 * 1000;
@@ -24,6 +26,10 @@ pub const REDIRECT_DEADLINE_MS: u64 = 15 * 60 * 1000;
 /// After this long without an end to something that needs no person, an alarm wakes the worker: it may have died over it.
 /// The shortest that a packed extension may ask for.
 pub const WAKE_MS: u64 = 30_000;
+
+/// How often a refresh token is posted when the worker dies over the answer. LinkedIn's does not rotate, and servers that
+/// rotate give a moment's grace for exactly this (providers.md section 3).
+pub const REFRESHES_AT_MOST: u32 = 2;
 
 /// Flows that may be under way at once. Each holds two regular-expression rules, of which the browsers allow 1,000.
 pub const FLOWS_AT_MOST: usize = 100;

@@ -60,6 +60,13 @@ pub enum Phase {
     },
     /// The code was posted, or was about to be. It is never posted again.
     Exchanging,
+    /// A refresh token was posted, or was about to be.
+    Refreshing {
+        /// How often so far: a lost answer is asked for once more.
+        attempts: u32,
+        /// The person authorized anew meanwhile: the answer is waited for, and not stored over the newer token.
+        superseded: bool,
+    },
 }
 record!(enum Phase {
     AwaitingPermission,
@@ -67,6 +74,7 @@ record!(enum Phase {
     AwaitingRedirect { tab, navigated },
     Captured { tab, callback_tab, code, waiting_for_permission },
     Exchanging,
+    Refreshing { attempts, superseded },
 });
 
 /// What a person sees happening.
@@ -129,6 +137,8 @@ pub struct Flow {
     pub state: State,
     /// The verifier of PKCE, where the provider takes it.
     pub code_verifier: Option<CodeVerifier>,
+    /// The token that it renews by its refresh token; none for an authorization.
+    pub renews: Option<StoredToken>,
     /// Its first rule id; it owns [`Flow::RULES`] of them.
     pub rule: u32,
     /// Where it stands.
@@ -148,6 +158,7 @@ record!(Flow {
     snapshot,
     state,
     code_verifier,
+    renews,
     rule,
     phase,
     steps,
@@ -163,6 +174,8 @@ pub struct Ended {
     pub profile: String,
     /// Which flow.
     pub flow: FlowId,
+    /// Whether it was a renewal.
+    pub renewal: bool,
     /// Why there is no token; none when there is one.
     pub finding: Option<Finding>,
     /// What was done before.
@@ -173,6 +186,7 @@ pub struct Ended {
 record!(Ended {
     profile,
     flow,
+    renewal,
     finding,
     steps,
     at_ms

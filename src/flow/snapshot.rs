@@ -5,10 +5,11 @@ use crate::oauth::http::HttpRequest;
 use crate::oauth::pkce::CodeChallenge;
 use crate::oauth::redirect::{Expected, RedirectError, parse_authorization_response};
 use crate::oauth::secret::AuthorizationCode;
-use crate::oauth::token::TokenRequest;
+use crate::oauth::secret::RefreshToken;
+use crate::oauth::token::{RefreshRequest, TokenRequest};
 use crate::provider::OriginPolicy;
 
-use super::record::{Flow, Snapshot};
+use super::record::{Flow, Phase, Snapshot};
 
 impl Snapshot {
     /// How long a code may be redeemed, in milliseconds.
@@ -25,6 +26,21 @@ impl Snapshot {
 }
 
 impl Flow {
+    /// The hosts that it needs: a renewal never comes near the redirect host.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        match &self.renews {
+            Some(_) => vec![self.snapshot.provider.token_endpoint_url().host_permission()],
+            None => self.snapshot.profile.hosts(),
+        }
+    }
+
+    /// Whether it is a renewal that an authorization has taken the place of.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        matches!(self.phase, Phase::Refreshing { superseded: true, .. })
+    }
+
     /// The profile's id.
     #[must_use]
     pub fn profile(&self) -> &str {
@@ -75,6 +91,23 @@ impl Flow {
             code,
             redirect_uri: &profile.redirect_uri,
             code_verifier: self.code_verifier.as_ref(),
+        };
+        request.http_request()
+    }
+
+    /// The token request for a refresh token.
+    pub(super) fn refresh_request(&self, refresh_token: &RefreshToken) -> HttpRequest {
+        let Snapshot {
+            provider,
+            profile,
+            client_secret,
+        } = &self.snapshot;
+        let request = RefreshRequest {
+            endpoint: &provider.token_endpoint_url(),
+            client_id: &profile.client_id,
+            client_secret: client_secret.as_ref(),
+            authentication: provider.client_authentication,
+            refresh_token,
         };
         request.http_request()
     }

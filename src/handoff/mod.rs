@@ -56,6 +56,7 @@ mod tests {
             expires_ms: None,
             refresh_token: None,
             refresh_expires_ms: None,
+            refresh_refused_ms: None,
             id_token: None,
             account: None,
         }

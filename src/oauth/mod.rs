@@ -26,4 +26,4 @@ pub use redirect::{AuthorizationError, Expected, RedirectError, parse_authorizat
 pub use redirect_uri::{RedirectUri, RedirectUriError};
 pub use scope::{ScopeError, Scopes};
 pub use secret::{AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, IdToken, RefreshToken, State};
-pub use token::{TokenError, TokenRequest, TokenResponse, parse_token_response};
+pub use token::{RefreshRequest, TokenError, TokenRequest, TokenResponse, parse_token_response};

@@ -47,20 +47,51 @@ impl TokenRequest<'_> {
         if let Some(verifier) = self.code_verifier {
             form::push(&mut body, "code_verifier", verifier.expose());
         }
-        let mut headers = vec![
-            (
-                "content-type".to_owned(),
-                "application/x-www-form-urlencoded".to_owned(),
-            ),
-            ("accept".to_owned(), "application/json".to_owned()),
-        ];
-        headers.extend(authorization.map(|value| ("authorization".to_owned(), value)));
-        HttpRequest {
-            method: Method::Post,
-            url: self.endpoint.as_str().to_owned(),
-            headers,
-            body: SecretBody::new(body),
-        }
+        post(self.endpoint, body, authorization)
+    }
+}
+
+/// The token request of the refresh grant (RFC 6749 §6; linkedin.md §5). It asks for no scope: the grant's own stay.
+#[derive(Debug, Clone, Copy)]
+pub struct RefreshRequest<'a> {
+    /// `token_endpoint`.
+    pub endpoint: &'a EndpointUrl,
+    /// `client_id`.
+    pub client_id: &'a str,
+    /// `client_secret`, for a confidential client.
+    pub client_secret: Option<&'a ClientSecret>,
+    /// Where id and secret go.
+    pub authentication: ClientAuthentication,
+    /// `refresh_token`.
+    pub refresh_token: &'a RefreshToken,
+}
+
+impl RefreshRequest<'_> {
+    /// The request as it goes on the wire.
+    #[must_use]
+    pub fn http_request(&self) -> HttpRequest {
+        let mut body = String::new();
+        form::push(&mut body, "grant_type", "refresh_token");
+        form::push(&mut body, "refresh_token", self.refresh_token.expose());
+        let authorization = self.authentication.apply(&mut body, self.client_id, self.client_secret);
+        post(self.endpoint, body, authorization)
+    }
+}
+
+fn post(endpoint: &EndpointUrl, body: String, authorization: Option<String>) -> HttpRequest {
+    let mut headers = vec![
+        (
+            "content-type".to_owned(),
+            "application/x-www-form-urlencoded".to_owned(),
+        ),
+        ("accept".to_owned(), "application/json".to_owned()),
+    ];
+    headers.extend(authorization.map(|value| ("authorization".to_owned(), value)));
+    HttpRequest {
+        method: Method::Post,
+        url: endpoint.as_str().to_owned(),
+        headers,
+        body: SecretBody::new(body),
     }
 }
 

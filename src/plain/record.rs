@@ -174,6 +174,8 @@ impl Record for bool {
     fn from_plain(plain: &Plain) -> Result<Self, Unfit> {
         match plain {
             Plain::Bool(value) => Ok(*value),
+            // A record of before the member was there.
+            Plain::Null => Ok(false),
             _ => Err(Unfit("true or false")),
         }
     }

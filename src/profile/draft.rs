@@ -26,6 +26,8 @@ pub struct ProfileDraft {
     pub redirect_uri: String,
     /// Scopes, separated by spaces or commas.
     pub scope: String,
+    /// Whether a token is renewed before it ends.
+    pub renew_automatically: bool,
 }
 record!(ProfileDraft {
     name,
@@ -34,6 +36,7 @@ record!(ProfileDraft {
     client_secret,
     redirect_uri,
     scope,
+    renew_automatically,
 });
 
 impl fmt::Debug for ProfileDraft {
@@ -45,6 +48,7 @@ impl fmt::Debug for ProfileDraft {
             .field("client_secret", &"[redacted]")
             .field("redirect_uri", &self.redirect_uri)
             .field("scope", &self.scope)
+            .field("renew_automatically", &self.renew_automatically)
             .finish()
     }
 }
@@ -75,6 +79,8 @@ pub struct ValidDraft {
     pub redirect_uri: RedirectUri,
     /// What to ask for.
     pub scopes: Scopes,
+    /// Whether a token is renewed before it ends.
+    pub renew_automatically: bool,
 }
 
 impl ValidDraft {
@@ -88,6 +94,7 @@ impl ValidDraft {
             client_id: self.client_id,
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
+            renew_automatically: self.renew_automatically,
             created_ms,
         };
         (profile, self.client_secret)
@@ -151,6 +158,7 @@ fn check(draft: &ProfileDraft, secret_is_stored: bool) -> Result<ValidDraft, Vec
                 client_secret: secret.map(ClientSecret::new),
                 redirect_uri,
                 scopes,
+                renew_automatically: draft.renew_automatically,
             })
         }
         _ => Err(errors),
@@ -245,6 +253,7 @@ mod tests {
             client_secret: "WPL_AP1.0123456789abcdef.a+/b==".into(),
             redirect_uri: "https://app.example.com/callback".into(),
             scope: "openid profile,email".into(),
+            renew_automatically: true,
         }
     }
 
@@ -260,6 +269,7 @@ mod tests {
     fn a_good_draft_becomes_a_profile_and_a_secret() {
         let (profile, secret) = validate(&good()).unwrap().into_profile("p1".into(), 5);
         assert_eq!(profile.name, "LinkedIn 78abcdefghijkl");
+        assert!(profile.renew_automatically);
         assert_eq!(profile.scopes.join(" "), "openid profile email");
         assert_eq!(secret, Some(ClientSecret::new("WPL_AP1.0123456789abcdef.a+/b==")));
         assert!(!serde_json::to_string(&profile).unwrap().contains("WPL_AP1"));
@@ -274,6 +284,7 @@ mod tests {
             client_secret: String::new(),
             redirect_uri: "/callback".into(),
             scope: "open\"id".into(),
+            renew_automatically: false,
         };
         let expected = [
             ("provider", "unknown"),

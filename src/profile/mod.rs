@@ -27,6 +27,8 @@ pub struct Profile {
     pub redirect_uri: RedirectUri,
     /// What is asked for.
     pub scopes: Scopes,
+    /// Whether a token is renewed before it ends, where that needs no person.
+    pub renew_automatically: bool,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
 }
@@ -37,6 +39,7 @@ record!(Profile {
     client_id,
     redirect_uri,
     scopes,
+    renew_automatically,
     created_ms,
 });
 
@@ -84,6 +87,7 @@ mod tests {
             client_id: "78abcdefghijkl".into(),
             redirect_uri: RedirectUri::parse(redirect_uri).unwrap(),
             scopes: Scopes::parse("openid").unwrap(),
+            renew_automatically: true,
             created_ms: 1,
         }
     }

@@ -39,6 +39,8 @@ pub struct TokenRecord {
     pub refresh_token: Option<RefreshToken>,
     /// When the refresh token ends.
     pub refresh_expires_ms: Option<u64>,
+    /// When the provider refused the refresh token for good.
+    pub refresh_refused_ms: Option<u64>,
     /// `id_token`.
     pub id_token: Option<IdToken>,
     /// Whose token it is: the name or address in the ID token, which nobody has verified.
@@ -54,6 +56,7 @@ record!(TokenRecord {
     expires_ms,
     refresh_token,
     refresh_expires_ms,
+    refresh_refused_ms,
     id_token,
     account,
 });
@@ -76,12 +79,51 @@ impl TokenRecord {
             expires_ms: response.expires_in.map(at),
             refresh_token: response.refresh_token.clone(),
             refresh_expires_ms: response.refresh_token_expires_in.map(at),
+            refresh_refused_ms: None,
             id_token: response.id_token.clone(),
             account: response.id_token.as_ref().and_then(|token| {
                 let claims = unverified_claims(token).ok()?;
                 claims.name.or(claims.email)
             }),
         }
+    }
+
+    /// The record after a refresh. What the answer leaves out stays as it was: a provider that does not rotate need not
+    /// repeat the refresh token (RFC 6749 §6), and no answer extends LinkedIn's year (linkedin.md §5).
+    #[must_use]
+    pub fn renewed(&self, response: &TokenResponse, now_ms: u64) -> Self {
+        let fresh = Self::from_response(response, &self.scope_requested, now_ms);
+        let rotated = fresh.refresh_token.is_some() && fresh.refresh_token != self.refresh_token;
+        Self {
+            scope_granted: fresh.scope_granted.or_else(|| self.scope_granted.clone()),
+            refresh_expires_ms: match (fresh.refresh_expires_ms, rotated) {
+                (Some(stated), _) => Some(stated),
+                (None, true) => None,
+                (None, false) => self.refresh_expires_ms,
+            },
+            refresh_token: fresh.refresh_token.or_else(|| self.refresh_token.clone()),
+            account: fresh.account.or_else(|| self.account.clone()),
+            id_token: fresh.id_token.or_else(|| self.id_token.clone()),
+            ..fresh
+        }
+    }
+
+    /// The refresh token, as long as it may still work.
+    #[must_use]
+    pub fn living_refresh_token(&self, now_ms: u64) -> Option<&RefreshToken> {
+        let lives = self.refresh_expires_ms.is_none_or(|expires_ms| expires_ms > now_ms);
+        self.refresh_token
+            .as_ref()
+            .filter(|_| lives && self.refresh_refused_ms.is_none())
+    }
+
+    /// When a renewal is due, in milliseconds since 1970: a tenth of the token's life before its end, five days at most.
+    #[must_use]
+    pub fn renewal_due_ms(&self) -> Option<u64> {
+        const EARLIEST_MS: u64 = 5 * 86_400_000;
+        let expires_ms = self.expires_ms?;
+        let life = expires_ms.saturating_sub(self.obtained_ms);
+        Some(expires_ms - (life / 10).min(EARLIEST_MS))
     }
 
     /// What the token may do.
@@ -155,6 +197,60 @@ mod tests {
                 .iter()
                 .all(|(_, state)| *state == ScopeState::Granted)
         );
+    }
+
+    #[test]
+    fn a_refresh_keeps_what_the_answer_leaves_out() {
+        let requested = Scopes::parse("openid").unwrap();
+        let mut first = response(Some("openid"));
+        first.refresh_token_expires_in = Some(100);
+        let old = TokenRecord {
+            account: Some("Ada".into()),
+            ..TokenRecord::from_response(&first, &requested, 1_000)
+        };
+        let mut second = response(None);
+        second.access_token = AccessToken::new("AQnew");
+        second.refresh_token = None;
+        let new = old.renewed(&second, 50_000);
+        assert_eq!(new.access_token.expose(), "AQnew");
+        assert_eq!((new.obtained_ms, new.expires_ms), (50_000, Some(5_184_049_000)));
+        assert_eq!(
+            (&new.refresh_token, new.refresh_expires_ms),
+            (&old.refresh_token, Some(101_000))
+        );
+        assert_eq!((&new.scope_granted, &new.account), (&old.scope_granted, &old.account));
+
+        // What is stated counts, and a new refresh token has an end of its own.
+        second.refresh_token_expires_in = Some(10);
+        assert_eq!(old.renewed(&second, 50_000).refresh_expires_ms, Some(60_000));
+        second.refresh_token_expires_in = None;
+        second.refresh_token = Some(RefreshToken::new("AQother"));
+        assert_eq!(old.renewed(&second, 50_000).refresh_expires_ms, None);
+    }
+
+    #[test]
+    fn a_refresh_token_lives_until_its_end_or_a_refusal() {
+        let mut record = TokenRecord::from_response(&response(None), &Scopes::default(), 0);
+        assert!(record.living_refresh_token(u64::MAX).is_some());
+        record.refresh_expires_ms = Some(10);
+        assert!(record.living_refresh_token(9).is_some() && record.living_refresh_token(10).is_none());
+        record.refresh_expires_ms = None;
+        record.refresh_refused_ms = Some(1);
+        assert!(record.living_refresh_token(0).is_none());
+        record.refresh_refused_ms = None;
+        record.refresh_token = None;
+        assert!(record.living_refresh_token(0).is_none());
+    }
+
+    #[test]
+    fn a_renewal_is_due_a_tenth_of_the_life_before_the_end_and_five_days_at_most() {
+        let mut record = TokenRecord::from_response(&response(None), &Scopes::default(), 0);
+        let end = 5_183_999_000;
+        assert_eq!(record.renewal_due_ms(), Some(end - 5 * 86_400_000));
+        record.expires_ms = Some(1_800_000);
+        assert_eq!(record.renewal_due_ms(), Some(1_620_000));
+        record.expires_ms = None;
+        assert_eq!(record.renewal_due_ms(), None);
     }
 
     #[test]

@@ -20,6 +20,11 @@ pub enum Command {
         /// The profile.
         profile: String,
     },
+    /// Renew a profile's token by its refresh token.
+    Renew {
+        /// The profile.
+        profile: String,
+    },
     /// The browser was asked for the hosts that a flow needs.
     PermissionAnswered {
         /// The profile.
@@ -41,6 +46,7 @@ pub enum Command {
 record!(enum Command {
     SaveProfile { id, draft, authorize },
     Authorize { profile },
+    Renew { profile },
     PermissionAnswered { profile, granted },
     Cancel { flow },
     Dismiss { profile },

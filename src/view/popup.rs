@@ -79,6 +79,8 @@ pub enum MainAction {
     Authorize,
     /// Ask the browser for the hosts.
     AllowAccess,
+    /// Renew by the refresh token.
+    Renew,
     /// Copy the token.
     CopyToken,
 }
@@ -138,6 +140,12 @@ pub struct TokenView {
     pub masked: String,
     /// Whether the person asked to see the value.
     pub revealed: bool,
+    /// Whether it can be renewed without a click at the provider.
+    pub renewable: bool,
+    /// Whether that is under way.
+    pub renewing: bool,
+    /// Until when it can be renewed so, in milliseconds of the Unix epoch, where that is known.
+    pub renewable_until_ms: Option<u64>,
     /// Scopes, granted against requested.
     pub scopes: Vec<(String, ScopeState)>,
     /// Whose token it is, as the ID token says, unverified.
@@ -222,17 +230,23 @@ fn lively(model: &Model<'_>, shown: &[&Profile]) -> Option<String> {
 
 impl ProfileView {
     fn new(model: &Model<'_>, profile: &Profile, expanded: bool) -> Self {
-        let flow = model.engine.flow_of(&profile.id);
+        let under_way = model.engine.flow_of(&profile.id);
+        let renewing = under_way.is_some_and(|flow| flow.renews.is_some());
         let ended = model.engine.ended_of(&profile.id);
         let stored = model.tokens.iter().find(|(id, _)| *id == profile.id);
         let life = stored.map(|(_, stored)| TokenLife::new(&stored.token, model.now_ms));
         let lives = life.is_some_and(|life| life.left.is_some() || life.expires_ms.is_none());
-        let finding = match flow {
+        // A token that lives is at hand while it is renewed.
+        let flow = under_way.filter(|flow| !(lives && matches!(flow.phase, Phase::Refreshing { .. })));
+        let finding = match under_way {
             Some(_) => None,
             None => ended.and_then(|ended| ended.finding.as_ref()),
         };
 
-        let state = match (flow, finding, life) {
+        let renewable = stored.is_some_and(|(_, stored)| stored.token.living_refresh_token(model.now_ms).is_some());
+        // Nor does a renewal that failed take it away.
+        let grave = finding.filter(|_| !(lives && ended.is_some_and(|ended| ended.renewal)));
+        let state = match (flow, grave, life) {
             (Some(flow), ..) if waits_for_permission(flow) => CardState::WaitingPermission,
             (Some(_), ..) => CardState::Running,
             (None, Some(_), _) => CardState::Failed,
@@ -246,21 +260,27 @@ impl ProfileView {
             CardState::Token => Some(MainAction::CopyToken),
             CardState::Failed => match finding.map(|finding| finding.fix) {
                 Some(Fix::AllowAccess) => Some(MainAction::AllowAccess),
+                Some(Fix::Renew) if renewable => Some(MainAction::Renew),
                 _ => Some(MainAction::Authorize),
             },
+            CardState::Expired if renewable => Some(MainAction::Renew),
             CardState::Ready | CardState::Expired => Some(MainAction::Authorize),
         };
         let detail = expanded.then(|| DetailView {
             flow: flow.map(|flow| flow.id.clone()),
             steps: match (flow, ended) {
-                (Some(flow), _) => steps(&flow.steps, StepState::Active),
-                (None, Some(ended)) if finding.is_some() => steps(&ended.steps, StepState::Failed),
+                (Some(flow), _) if !renewing => steps(&flow.steps, StepState::Active),
+                (None, Some(ended)) if finding.is_some() && !ended.renewal => steps(&ended.steps, StepState::Failed),
                 _ => Vec::new(),
             },
             finding: finding.cloned(),
             token: stored.map(|(_, stored)| {
                 let revealed = model.revealed.contains(&profile.id);
-                TokenView::new(&stored.token, revealed)
+                TokenView {
+                    renewable,
+                    renewing,
+                    ..TokenView::new(&stored.token, revealed)
+                }
             }),
             redirect_uri: profile.redirect_uri.as_str().to_owned(),
         });
@@ -329,6 +349,9 @@ impl TokenView {
         Self {
             masked: mask(token.access_token.expose()),
             revealed,
+            renewable: false,
+            renewing: false,
+            renewable_until_ms: token.refresh_expires_ms,
             scopes: token.scope_report(),
             account: token.account.clone(),
         }
@@ -371,6 +394,7 @@ mod tests {
             client_id: "77sandbox00000".to_owned(),
             redirect_uri: RedirectUri::parse("http://localhost:8585/callback").unwrap(),
             scopes: Scopes::parse("openid w_member_social").unwrap(),
+            renew_automatically: true,
             created_ms: 0,
         }
     }
@@ -393,21 +417,24 @@ mod tests {
         }
     }
 
+    fn new_flow(profile_id: &str, flow: &str, permitted: bool) -> NewFlow {
+        NewFlow {
+            id: FlowId(flow.to_owned()),
+            snapshot: Snapshot {
+                provider: provider::by_id("linkedin").unwrap(),
+                profile: profile(profile_id),
+                client_secret: None,
+            },
+            state: State::new("state"),
+            code_verifier: None,
+            renews: None,
+            permitted,
+        }
+    }
+
     fn start(engine: &mut Engine, profile_id: &str, flow: &str, permitted: bool) {
-        engine.step(
-            NOW_MS,
-            Event::Authorize(Box::new(NewFlow {
-                id: FlowId(flow.to_owned()),
-                snapshot: Snapshot {
-                    provider: provider::by_id("linkedin").unwrap(),
-                    profile: profile(profile_id),
-                    client_secret: None,
-                },
-                state: State::new("state"),
-                code_verifier: None,
-                permitted,
-            })),
-        );
+        let new = new_flow(profile_id, flow, permitted);
+        engine.step(NOW_MS, Event::Authorize(Box::new(new)));
     }
 
     fn view(engine: &Engine, tokens: &[(String, StoredToken)], now_ms: u64) -> ProfileView {
@@ -537,6 +564,53 @@ mod tests {
         assert!(detail.steps.iter().any(|step| step.state == StepState::Failed));
         engine.step(NOW_MS, Event::Dismiss("a".to_owned()));
         assert_eq!(view(&engine, &[], NOW_MS).state, CardState::Ready);
+    }
+
+    #[test]
+    fn a_token_is_at_hand_while_it_is_renewed_and_after_that_failed() {
+        const WITH_REFRESH: &str = r#"{"access_token":"AQX0123456789abcdefghijkl","expires_in":1000,"refresh_token":"AQW0",
+            "refresh_token_expires_in":2000}"#;
+        let tokens = [("a".to_owned(), token(WITH_REFRESH))];
+        let mut engine = Engine::default();
+        let renew = |engine: &mut Engine, now_ms| {
+            let new = NewFlow {
+                renews: Some(tokens[0].1.clone()),
+                ..new_flow("a", "r1", true)
+            };
+            engine.step(now_ms, Event::Renew(Box::new(new)));
+        };
+        let shown = |card: &ProfileView| card.detail.clone().unwrap().token.unwrap();
+
+        let card = view(&engine, &tokens, NOW_MS);
+        assert!(shown(&card).renewable && !shown(&card).renewing);
+        renew(&mut engine, NOW_MS);
+        let card = view(&engine, &tokens, NOW_MS);
+        assert_eq!((card.state, card.main), (CardState::Token, Some(MainAction::CopyToken)));
+        assert!(shown(&card).renewing && card.detail.unwrap().steps.is_empty());
+
+        let failed = Event::TokenAnswered {
+            flow: FlowId("r1".to_owned()),
+            answer: Err(crate::diagnosis::TransportError::Timeout),
+        };
+        engine.step(NOW_MS, failed);
+        let card = view(&engine, &tokens, NOW_MS);
+        assert_eq!((card.state, card.main), (CardState::Token, Some(MainAction::CopyToken)));
+        assert_eq!(card.detail.unwrap().finding.unwrap().code, "renewal_failed");
+
+        // Dead, it is renewed or authorized anew.
+        let later_ms = NOW_MS + 1_500_000;
+        let card = view(&engine, &tokens, later_ms);
+        assert_eq!((card.state, card.main), (CardState::Failed, Some(MainAction::Renew)));
+        engine.step(later_ms, Event::Dismiss("a".to_owned()));
+        let card = view(&engine, &tokens, later_ms);
+        assert_eq!((card.state, card.main), (CardState::Expired, Some(MainAction::Renew)));
+        renew(&mut engine, later_ms);
+        assert_eq!(view(&engine, &tokens, later_ms).state, CardState::Running);
+        let card = view(&Engine::default(), &tokens, NOW_MS + 2_000_000);
+        assert_eq!(
+            (card.state, card.main),
+            (CardState::Expired, Some(MainAction::Authorize))
+        );
     }
 
     #[test]

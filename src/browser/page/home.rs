@@ -8,7 +8,9 @@ use crate::diagnosis::Finding;
 use crate::flow::{FlowId, StepName};
 use crate::handoff;
 use crate::profile::ScopeState;
-use crate::view::{CardState, Command, DetailView, MainAction, PopupView, ProfileView, StepState, StepView, TokenLife};
+use crate::view::{
+    CardState, Command, DetailView, MainAction, PopupView, ProfileView, StepState, StepView, TokenLife, TokenView,
+};
 
 use super::setup::Form;
 use super::{announce, ask_for, command, copy, dom, load, localise, pass_on, redraw, report, with};
@@ -57,11 +59,15 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         return redraw();
     }
     if is("profile-main") {
-        if button.get_attribute("data-action").as_deref() == Some("copy") {
-            copy_token(button, id, |token, _| handoff::raw(&token.access_token).to_owned());
-        } else {
-            authorize(button, id);
+        match button.get_attribute("data-action").as_deref() {
+            Some("copy") => copy_token(button, id, |token, _| handoff::raw(&token.access_token).to_owned()),
+            Some("renew") => renew(id),
+            _ => authorize(button, id),
         }
+        return Ok(());
+    }
+    if is("profile-renew") || (is("finding-action") && button.get_attribute("data-fix").as_deref() == Some("renew")) {
+        renew(id);
         return Ok(());
     }
     if is("profile-authorize") || (is("finding-action") && button.get_attribute("data-fix").as_deref() != Some("edit"))
@@ -122,6 +128,18 @@ fn authorize(button: &HtmlElement, id: &str) {
     if !waits || with(|page| page.engine.flow_of(id).is_none()) {
         command(Command::Authorize { profile: id.to_owned() });
     }
+    spawn_local(pass_on(asked, id.to_owned()));
+}
+
+/// The click that renews: the token endpoint's host is all that it needs, and nearly always granted already.
+fn renew(id: &str) {
+    let host = with(|page| {
+        let provider = page.profile(id)?.provider()?;
+        Some(provider.token_endpoint_url().host_permission())
+    });
+    let Some(host) = host else { return };
+    let asked = ask_for(&[host]);
+    command(Command::Renew { profile: id.to_owned() });
     spawn_local(pass_on(asked, id.to_owned()));
 }
 
@@ -206,6 +224,7 @@ fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result
     let (action, key) = match main {
         MainAction::Authorize => ("authorize", "action_authorize"),
         MainAction::AllowAccess => ("allow", "action_allow_access"),
+        MainAction::Renew => ("renew", "action_renew"),
         MainAction::CopyToken => ("copy", "action_copy_token"),
     };
     set_attribute(&button, "data-action", action)?;
@@ -243,11 +262,12 @@ fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue
         crate::diagnosis::Fix::AuthorizeAgain => "authorize",
         crate::diagnosis::Fix::AllowAccess => "allow",
         crate::diagnosis::Fix::EditProfile => "edit",
+        crate::diagnosis::Fix::Renew => "renew",
     };
     set_attribute(&action, "data-fix", fix)?;
     set_text(&action, &say("_action"));
     // Authorize and Allow access are the card's main action already.
-    show(&action, fix == "edit");
+    show(&action, matches!(fix, "edit" | "renew"));
     show_in(card, ".finding-evidence", finding.evidence.is_some())?;
     set_text_in(
         card,
@@ -333,7 +353,21 @@ fn draw_token(card: &Element, view: &ProfileView, detail: &DetailView) -> Result
         .map(|account| texts::text_with("token_account", &[account]));
     show_in(card, ".token-account", account.is_some())?;
     set_text_in(card, ".token-account", &account.unwrap_or_default())?;
+    draw_renewal(card, token)?;
     draw_scopes(card, &token.scopes)
+}
+
+fn draw_renewal(card: &Element, token: &TokenView) -> Result<(), JsValue> {
+    let until = token.renewable_until_ms.filter(|_| token.renewable);
+    let until = until.map(|end_ms| texts::text_with("renewable_until", &[&texts::date_time(end_ms)]));
+    show_in(card, ".token-renewable", until.is_some())?;
+    set_text_in(card, ".token-renewable", &until.unwrap_or_default())?;
+    let button: HtmlElement = find(card, ".profile-renew")?;
+    show(&button, token.renewable);
+    let key = if token.renewing { "renewing" } else { "action_renew" };
+    set_text(&button, &texts::text(key));
+    button.toggle_attribute_with_force("disabled", token.renewing)?;
+    Ok(())
 }
 
 fn time_left(life: TokenLife) -> String {

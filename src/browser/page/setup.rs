@@ -97,6 +97,7 @@ fn draft() -> Result<ProfileDraft, JsValue> {
         client_secret: value("client_secret")?,
         redirect_uri: value("redirect_uri")?,
         scope: value("scope")?,
+        renew_automatically: input("renew_automatically")?.checked(),
     })
 }
 
@@ -132,6 +133,7 @@ pub(super) fn draw() -> Result<(), JsValue> {
         set("scope", &scopes.unwrap_or_default())?;
         set("profile_name", "")?;
     }
+    input("renew_automatically")?.set_checked(profile.as_ref().is_none_or(|profile| profile.renew_automatically));
     let placeholder = if profile.is_some() {
         "field_client_secret_keep"
     } else {

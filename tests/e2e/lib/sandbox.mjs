@@ -78,6 +78,11 @@ export class Sandbox {
     return this.#call('POST', '/grants', { client_id: clientId, member, scopes });
   }
 
+  /** The member removes the app: every token of the two dies. */
+  revoke(clientId, member) {
+    return this.#call('POST', '/revoke', { client_id: clientId, member });
+  }
+
   /** How the authorization answer reaches the redirect URI. */
   redirect(kind, { once: oneTime = false, ...mutate } = {}) {
     return this.#call('POST', '/redirect', { kind, once: oneTime, mutate });

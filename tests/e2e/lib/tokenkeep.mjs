@@ -120,8 +120,18 @@ export class Tokenkeep {
     const id = await until('the profile is saved', async () =>
       (await this.index()).map((entry) => entry.id).find((entry) => !before.has(entry)),
     );
-    await until('the profile is shown', () => this.page.$(`li.profile[data-profile="${id}"]`));
+    await this.profileShown(id);
     return id;
+  }
+
+  /** Waits for a profile's card; where it does not come, the error says what the page shows instead. */
+  async profileShown(id) {
+    try {
+      await until('the profile is shown', () => this.page.$(`li.profile[data-profile="${id}"]`));
+    } catch (error) {
+      const said = [await this.view(), await this.text('#announce'), await this.text('#error-text')];
+      throw new Error(`${error.message}: ${said.join(' | ')}`);
+    }
   }
 
   /** A profile of the sandbox's ordinary app. */

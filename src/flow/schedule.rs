@@ -1,0 +1,174 @@
+//! When to look at the stored tokens again, which of them to renew, and what the icon says.
+
+/// A day, in milliseconds.
+const DAY_MS: u64 = 86_400_000;
+
+/// From so many days before its end a token is counted down on the icon.
+const COUNTED_DAYS: u64 = 14;
+
+/// How long a renewal that failed, or could not start, waits for the next try.
+pub const RETRY_MS: u64 = 3_600_000;
+
+/// What the schedule has to know of a stored token. All times in milliseconds of the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownToken {
+    /// The profile's id.
+    pub profile: String,
+    /// When it dies; none without `expires_in`.
+    pub expires_ms: Option<u64>,
+    /// When to renew it; none where the profile does not want that or there is no living refresh token.
+    pub renewal_ms: Option<u64>,
+    /// When the last renewal failed.
+    pub failed_ms: Option<u64>,
+}
+
+/// What the toolbar's icon says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Badge {
+    /// A token is dead.
+    Expired,
+    /// The token that dies next has so many days left, begun ones counted; at most 14.
+    Days(u64),
+    /// Nothing needs the person.
+    Nothing,
+}
+
+/// What to do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Profiles whose token is to be renewed.
+    pub due: Vec<String>,
+    /// When to look again, in milliseconds of the Unix epoch.
+    pub wake_ms: Option<u64>,
+    /// What the icon says until then.
+    pub badge: Badge,
+}
+
+impl Plan {
+    /// Makes the plan. A look that comes late, after a sleep or a lost alarm, finds everything that is overdue.
+    #[must_use]
+    pub fn new(now_ms: u64, tokens: &[KnownToken]) -> Self {
+        let mut plan = Self {
+            due: Vec::new(),
+            wake_ms: None,
+            badge: Badge::Nothing,
+        };
+        for token in tokens {
+            if let Some(renewal_ms) = token.renewal_ms {
+                let retry_ms = token.failed_ms.map_or(0, |failed_ms| failed_ms + RETRY_MS);
+                let at_ms = renewal_ms.max(retry_ms);
+                if at_ms <= now_ms {
+                    plan.due.push(token.profile.clone());
+                    plan.wake_at(now_ms + RETRY_MS);
+                } else {
+                    plan.wake_at(at_ms);
+                }
+            }
+            let Some(expires_ms) = token.expires_ms else { continue };
+            if expires_ms <= now_ms {
+                plan.badge = Badge::Expired;
+                continue;
+            }
+            let left_ms = expires_ms - now_ms;
+            let days = left_ms.div_ceil(DAY_MS);
+            if days > COUNTED_DAYS {
+                plan.wake_at(expires_ms - COUNTED_DAYS * DAY_MS);
+                continue;
+            }
+            // The number changes when the day that has begun is over; at last the token is dead.
+            plan.wake_at(expires_ms - (days - 1) * DAY_MS);
+            if token.renewal_ms.is_none() || token.failed_ms.is_some() {
+                plan.badge = plan.badge.min(Badge::Days(days));
+            }
+        }
+        plan
+    }
+
+    fn wake_at(&mut self, at_ms: u64) {
+        self.wake_ms = Some(self.wake_ms.map_or(at_ms, |wake_ms| wake_ms.min(at_ms)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_700_000_000_000;
+
+    fn token(expires_days: Option<u64>) -> KnownToken {
+        KnownToken {
+            profile: "a".to_owned(),
+            expires_ms: expires_days.map(|days| NOW + days * DAY_MS),
+            renewal_ms: None,
+            failed_ms: None,
+        }
+    }
+
+    #[test]
+    fn nothing_to_do_without_tokens_or_ends() {
+        let nothing = Plan {
+            due: Vec::new(),
+            wake_ms: None,
+            badge: Badge::Nothing,
+        };
+        assert_eq!(Plan::new(NOW, &[]), nothing);
+        assert_eq!(Plan::new(NOW, &[token(None)]), nothing);
+    }
+
+    #[test]
+    fn the_last_fourteen_days_are_counted_down_and_then_it_is_dead() {
+        let plan = |now| Plan::new(now, &[token(Some(60))]);
+        let end = NOW + 60 * DAY_MS;
+        for (before, badge, wake) in [
+            (46 * DAY_MS, Badge::Nothing, 14 * DAY_MS),
+            (14 * DAY_MS, Badge::Days(14), 13 * DAY_MS),
+            (13 * DAY_MS + 1, Badge::Days(14), 13 * DAY_MS),
+            (13 * DAY_MS, Badge::Days(13), 12 * DAY_MS),
+            (1, Badge::Days(1), 0),
+        ] {
+            let plan = plan(end - before);
+            assert_eq!(
+                (plan.badge, plan.wake_ms),
+                (badge, Some(end - wake)),
+                "{before} before the end"
+            );
+        }
+        for late in [0, 1, 400 * DAY_MS] {
+            let plan = plan(end + late);
+            assert_eq!((plan.badge, plan.wake_ms), (Badge::Expired, None), "{late} late");
+        }
+    }
+
+    #[test]
+    fn a_dead_token_is_said_before_one_that_lives() {
+        let tokens = [token(Some(0)), token(Some(2)), token(Some(9))];
+        assert_eq!(Plan::new(NOW, &tokens).badge, Badge::Expired);
+        assert_eq!(Plan::new(NOW, &tokens[1..]).badge, Badge::Days(2));
+    }
+
+    #[test]
+    fn a_renewal_is_due_once_however_late_the_look_and_again_after_an_hour() {
+        let renewing = KnownToken {
+            renewal_ms: Some(NOW),
+            ..token(Some(5))
+        };
+        let plan = |now, failed_ms| {
+            let token = KnownToken {
+                failed_ms,
+                ..renewing.clone()
+            };
+            Plan::new(now, &[token])
+        };
+        assert_eq!(plan(NOW - 1, None).due.len(), 0);
+        assert_eq!(plan(NOW - 1, None).wake_ms, Some(NOW));
+        // What renews itself needs no person.
+        assert_eq!(plan(NOW, None).badge, Badge::Nothing);
+        for late in [0, DAY_MS, 90 * DAY_MS] {
+            assert_eq!(plan(NOW + late, None).due, ["a"], "{late} late");
+        }
+        let failed = plan(NOW + 1, Some(NOW));
+        assert_eq!((failed.due.len(), failed.wake_ms), (0, Some(NOW + RETRY_MS)));
+        assert_eq!(failed.badge, Badge::Days(5));
+        assert_eq!(plan(NOW + RETRY_MS, Some(NOW)).due, ["a"]);
+    }
+}

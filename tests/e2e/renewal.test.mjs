@@ -1,0 +1,204 @@
+// Tokens that are renewed by their refresh token.
+
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+
+import { stage } from './lib/stage.mjs';
+import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { until } from './lib/until.mjs';
+
+const on = await stage();
+const DAY_MS = 86_400_000;
+
+let id;
+let first;
+
+beforeEach(async () => {
+  const { tokenkeep, sandbox, browser } = on;
+  await browser.setPrompts('allow');
+  await tokenkeep.startOver();
+  await tokenkeep.grantHosts();
+  await sandbox.session(sandbox.ready.member.username);
+  const { client_id, client_secret } = sandbox.ready.refresh_app;
+  id = await tokenkeep.addSandboxProfile('live_https', { client_id, client_secret });
+  await (await tokenkeep.authorize(id)).complete();
+  first = await stored();
+});
+
+/** The stored record of the profile's token. */
+async function stored() {
+  return (await on.tokenkeep.local(`token:${id}`))[`token:${id}`];
+}
+
+/** Changes the stored token, as if time had gone by. */
+async function change(members) {
+  const record = await stored();
+  Object.assign(record.token, members);
+  await on.tokenkeep.page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${id}`, record);
+}
+
+async function renewals() {
+  const requests = await on.sandbox.tokenRequests();
+  return requests.slice(1);
+}
+
+function renewed() {
+  return until('a new token is stored', async () => {
+    const now = await stored();
+    return now.token.access_token !== first.token.access_token && now;
+  });
+}
+
+async function pressRenew() {
+  await on.tokenkeep.expand(id);
+  await on.tokenkeep.click(`${on.tokenkeep.card(id)} .profile-renew`);
+}
+
+/** Has the worker look at the tokens soon, as its own alarm would. */
+function ring(page = on.tokenkeep.page) {
+  return page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1500 }));
+}
+
+function badge() {
+  return on.tokenkeep.page.evaluate(() => chrome.action.getBadgeText({}));
+}
+
+describe('a click on Renew', () => {
+  test('is one request with the refresh token, without a tab and without the redirect host', async () => {
+    const { tokenkeep, sandbox, browser } = on;
+    const tabs = (await browser.pages()).length;
+    await pressRenew();
+    const { token } = await renewed();
+    assert.equal(token.refresh_token, first.token.refresh_token, "LinkedIn's does not rotate");
+    assert.deepEqual(token.scope_granted, first.token.scope_granted);
+    assert.ok(token.refresh_expires_ms <= first.token.refresh_expires_ms + 2000, 'no renewal extends the year');
+    assert.equal(token.account, first.token.account);
+    assert.equal((await renewals()).length, 1);
+    assert.equal((await browser.pages()).length, tabs);
+    assert.equal((await sandbox.counters()).redirect_host_requests, 0);
+    assert.equal(await tokenkeep.state(id), 'token');
+    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .token-renewable`), /without a click until/);
+  });
+
+  test('the old token can be copied until the new one is stored', async () => {
+    const { tokenkeep, sandbox } = on;
+    await sandbox.fault('token', { kind: 'delay', ms: 1500 });
+    await pressRenew();
+    const button = `${tokenkeep.card(id)} .profile-renew`;
+    await until('the renewal shows', async () => (await tokenkeep.text(button)) === 'Renewing…');
+    assert.equal(await tokenkeep.page.$eval(button, (renew) => renew.disabled), true);
+    assert.equal(await tokenkeep.state(id), 'token');
+    assert.equal((await stored()).token.access_token, first.token.access_token);
+    await renewed();
+    await until('the button is back', async () => (await tokenkeep.text(button)) === 'Renew');
+  });
+
+  test('fifty commands at once are one request', async () => {
+    await on.sandbox.fault('token', { kind: 'delay', ms: 800 });
+    const replies = await on.tokenkeep.page.evaluate(
+      (profile) =>
+        Promise.all(Array.from({ length: 50 }, () => chrome.runtime.sendMessage({ Renew: { profile } }))),
+      id,
+    );
+    assert.deepEqual(new Set(replies), new Set(['Done']));
+    await renewed();
+    assert.equal((await renewals()).length, 1);
+  });
+
+  test('a dead token is renewed as well', async () => {
+    await change({ expires_ms: Date.now() - DAY_MS });
+    await on.tokenkeep.inState(id, 'expired');
+    await on.tokenkeep.click(`${on.tokenkeep.card(id)} .profile-main`);
+    await renewed();
+    await on.tokenkeep.inState(id, 'token');
+  });
+});
+
+describe('a renewal that fails', () => {
+  test('a refused refresh token: the old token stays, and nothing is asked again', async () => {
+    const { tokenkeep, sandbox } = on;
+    await sandbox.revoke(sandbox.ready.refresh_app.client_id, sandbox.ready.member.username);
+    await pressRenew();
+    const what = `${tokenkeep.card(id)} .finding-what`;
+    await until('it is explained', () => tokenkeep.visible(what));
+    assert.match(await tokenkeep.text(what), /no longer takes the refresh token/);
+    const kept = await stored();
+    assert.equal(kept.token.access_token, first.token.access_token);
+    assert.ok(kept.token.refresh_refused_ms > 0);
+    assert.equal(await tokenkeep.state(id), 'token', 'what lives can be copied');
+    assert.equal(await tokenkeep.visible(`${tokenkeep.card(id)} .profile-renew`), false);
+    await change({ expires_ms: Date.now() + DAY_MS });
+    await ring();
+    await until('the icon counts the last day', async () => (await badge()) === '1d');
+    assert.equal((await renewals()).length, 1);
+  });
+
+  for (const [name, fault] of [
+    ['half an answer', { kind: 'cut' }],
+    ['an error of its own', { kind: 'answer', status: 503 }],
+  ]) {
+    test(`the token endpoint answers with ${name}: the refresh token is kept and works`, async () => {
+      const { tokenkeep, sandbox } = on;
+      await sandbox.fault('token', fault);
+      await pressRenew();
+      const what = `${tokenkeep.card(id)} .finding-what`;
+      await until('it is explained', () => tokenkeep.visible(what));
+      assert.match(await tokenkeep.text(what), /could not be renewed/);
+      assert.equal((await stored()).token.refresh_refused_ms ?? null, null);
+      await tokenkeep.click(`${tokenkeep.card(id)} .finding-action`);
+      await renewed();
+      await until('nothing is wrong any more', async () => !(await tokenkeep.visible(what)));
+    });
+  }
+
+  test('the worker is stopped over the answer: it is asked once more', async () => {
+    const { sandbox, browser } = on;
+    await sandbox.fault('token', { kind: 'hang' });
+    await pressRenew();
+    await until('the request is there', async () => (await renewals()).length === 1);
+    await browser.killWorker();
+    // Any event wakes a worker.
+    await (await browser.newPage()).close();
+    await renewed();
+    assert.equal((await renewals()).length, 2);
+  });
+});
+
+describe('without a person', () => {
+  test('a token that is due is renewed from the alarm, all pages closed and the worker stopped', async () => {
+    const { tokenkeep, browser } = on;
+    await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 4 * DAY_MS });
+    await ring();
+    // A browser needs a tab.
+    await browser.newPage();
+    await tokenkeep.page.close();
+    await browser.killWorker();
+    await until('it is renewed', async () => (await renewals()).length === 1);
+    on.tokenkeep = await Tokenkeep.open(browser);
+    const { token } = await renewed();
+    assert.ok(token.expires_ms > Date.now() + 59 * DAY_MS);
+    assert.equal(await badge(), '');
+    const names = (await on.tokenkeep.alarms()).map((alarm) => alarm.name);
+    assert.ok(names.includes('tokens'), `the next look is planned: ${names}`);
+  });
+
+  test('nothing is renewed where the profile does not say so, and the icon counts the days', async () => {
+    const { tokenkeep } = on;
+    await tokenkeep.expand(id);
+    await tokenkeep.click(`${tokenkeep.card(id)} .profile-edit`);
+    await tokenkeep.shown('view-setup');
+    await tokenkeep.page.$eval('#advanced', (more) => {
+      more.open = true;
+    });
+    await tokenkeep.click('#renew_automatically');
+    await tokenkeep.click('#setup_save');
+    await tokenkeep.shown('view-home');
+    await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 3 * DAY_MS });
+    await ring();
+    await until('the icon counts the days', async () => (await badge()) === '3d');
+    await change({ expires_ms: Date.now() - 1 });
+    await ring();
+    await until('the icon calls', async () => (await badge()) === '!');
+    assert.equal((await renewals()).length, 0);
+  });
+});
