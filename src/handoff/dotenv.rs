@@ -3,6 +3,7 @@
 //! There is no standard. Readers agree on less than it seems: some take quotes as part of the value (`docker
 //! --env-file`), node's dotenv undoes no backslash, python-dotenv undoes some even in single quotes, and a shell expands
 //! `$` and backticks in double ones. So the form depends on the value: the first one that they all read alike.
+//! python-dotenv replaces `${name}` in every form, and has no way to write it.
 
 /// `NAME=value`, without a newline.
 pub(super) fn line(name: &str, value: &str) -> String {
