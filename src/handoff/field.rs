@@ -1,0 +1,50 @@
+//! What there is to tell about a token, by name.
+
+use super::{Subject, iso8601};
+
+/// A name and its value; `None` is not known.
+pub(super) type Field = (&'static str, fn(&Subject<'_>) -> Option<String>);
+
+/// Every field. Those that more formats tell stand first.
+pub(super) static ALL: [Field; 14] = [
+    ("access_token", |subject| Some(subject.token().to_owned())),
+    ("token_type", |subject| Some(subject.record.token_type.clone())),
+    ("scope", |subject| Some(subject.record.scopes().join(" "))),
+    ("expires_at", |subject| subject.record.expires_ms.map(iso8601)),
+    ("client_id", |subject| Some(subject.client_id.to_owned())),
+    ("obtained_at", |subject| Some(iso8601(subject.record.obtained_ms))),
+    ("provider", |subject| Some(subject.provider.id.to_owned())),
+    ("profile", |subject| Some(subject.profile.to_owned())),
+    ("authorization", |subject| Some(subject.authorization())),
+    ("userinfo_url", |subject| {
+        subject.provider.userinfo_endpoint.map(str::to_owned)
+    }),
+    ("variable", |subject| Some(super::variable(subject.provider))),
+    ("account", |subject| subject.record.account.clone()),
+    // These two are told only to a template that names them: a format for everybody gives away no more than it must.
+    ("refresh_token", |subject| {
+        let token = subject.record.refresh_token.as_ref();
+        token.map(|token| token.expose().to_owned())
+    }),
+    ("id_token", |subject| {
+        let token = subject.record.id_token.as_ref();
+        token.map(|token| token.expose().to_owned())
+    }),
+];
+
+/// The variables of an environment.
+pub(super) static VARIABLES: &[Field] = ALL.split_at(5).0;
+
+/// The members of the JSON record.
+pub(super) static RECORD: &[Field] = ALL.split_at(8).0;
+
+/// The names that a template may use.
+pub fn field_names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|(name, _)| *name)
+}
+
+/// The variables that have a value.
+pub(super) fn variables(subject: &Subject<'_>) -> Vec<(&'static str, String)> {
+    let known = |(name, value): &Field| Some((*name, value(subject)?));
+    VARIABLES.iter().filter_map(known).collect()
+}
