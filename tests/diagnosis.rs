@@ -264,6 +264,7 @@ fn messages() -> BTreeMap<String, String> {
 fn every_finding_is_reached_and_fills_its_texts() {
     let messages = messages();
     let mut reached = BTreeSet::new();
+    let mut buttons = BTreeMap::new();
     for (name, file) in files() {
         for finding in cases(&file).iter().filter_map(|case| finding(&case["evidence"])) {
             for part in ["what", "why", "fix", "action"] {
@@ -274,6 +275,10 @@ fn every_finding_is_reached_and_fills_its_texts() {
                     assert!(!used || place <= finding.args.len(), "{name}: {key} has no ${place}");
                 }
             }
+            // The button has one text, so it must be one button.
+            let button = std::mem::discriminant(&finding.fix);
+            let same = *buttons.entry(finding.code.clone()).or_insert(button) == button;
+            assert!(same, "{name}: {} with {:?}", finding.code, finding.fix);
             reached.insert(finding.code);
         }
     }
@@ -308,6 +313,7 @@ fn no_finding_shows_a_secret_that_a_server_echoes() {
                 if evidence["answer"].is_object() {
                     taint(&mut evidence["answer"]["body"], canary);
                     taint(&mut evidence["answer"]["headers"], canary);
+                    taint(&mut evidence["answer"]["content_type"], canary);
                 } else if kind == "words" && canary != KNOWN_CANARY {
                     taint(&mut evidence["words"], canary);
                 } else if kind == "callback" && canary != KNOWN_CANARY && text(&evidence, "callback").contains("error=")

@@ -213,7 +213,7 @@ pub(super) static REFRESH_ANSWERS: &[Answer] = &[
         "",
         "A required parameter \"refresh_token\"",
         "no_refresh_token",
-        Fix::AuthorizeAgain,
+        Fix::OpenProductsTab,
     ),
 ];
 
@@ -224,7 +224,7 @@ pub(super) static INTROSPECTION_ANSWERS: &[Answer] = &[
 ];
 
 /// What LinkedIn's own page says instead of redirecting (linkedin.md section 3), and what other people's libraries say of
-/// LinkedIn's answers (linkedin.md section 10).
+/// LinkedIn's answers (linkedin.md section 10). An initial is left out where its case varies.
 pub(super) static WORDS: &[Answer] = &[
     row(
         "",
@@ -238,14 +238,14 @@ pub(super) static WORDS: &[Answer] = &[
         "redirect_uri_not_registered",
         Fix::CopyRedirectUri,
     ),
-    row("", "Access-Control-Allow-Origin", "page_cors", Fix::AuthorizeAgain),
-    row("", "rong issuer", "library_issuer", Fix::AuthorizeAgain),
-    row("", "nonce", "library_nonce", Fix::AuthorizeAgain),
-    row("", "id token is invalid", "library_id_token", Fix::AuthorizeAgain),
-    row("", "Scope has changed", "library_scopes", Fix::AuthorizeAgain),
-    row("", "scope_mismatch_error", "library_scopes", Fix::AuthorizeAgain),
-    row("", "invalid state", "library_callback", Fix::AuthorizeAgain),
-    row("", "missing code", "library_callback", Fix::AuthorizeAgain),
+    row("", "Access-Control-Allow-Origin", "page_cors", Fix::ChangeRequest),
+    row("", "rong issuer", "library_issuer", Fix::ChangeRequest),
+    row("", "nonce", "library_nonce", Fix::ChangeRequest),
+    row("", "id token is invalid", "library_id_token", Fix::ChangeRequest),
+    row("", "Scope has changed", "library_scopes", Fix::ChangeRequest),
+    row("", "scope_mismatch_error", "library_scopes", Fix::ChangeRequest),
+    row("", "invalid state", "library_callback", Fix::ChangeRequest),
+    row("", "missing code", "library_callback", Fix::ChangeRequest),
 ];
 
 /// Errors of the REST API (linkedin.md section 8). The rows of a status alone come last: they are the nearest finding of

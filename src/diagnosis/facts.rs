@@ -47,7 +47,9 @@ impl RequestFacts {
         if provider.secret == SecretRule::None {
             return Some(with("native_not_enabled", Vec::new(), Fix::EditProfile));
         }
+        // The 2-legged flow takes Basic (linkedin.md sections 4 and 11).
         if self.authentication == ClientAuthentication::Basic
+            && self.grant != Grant::ClientCredentials
             && provider.client_authentication == ClientAuthentication::Body
         {
             let fix = Fix::SwitchClientAuthentication;

@@ -156,7 +156,7 @@ fn redirect(error: &RedirectError, provider: &Provider) -> Finding {
         RedirectError::StateMismatch => plain("state_mismatch"),
         RedirectError::IssuerMismatch { expected, got } => with(
             "issuer_mismatch",
-            vec![expected.clone(), got.clone()],
+            vec![expected.clone(), text::without_tokens(got)],
             Fix::AuthorizeAgain,
         ),
         RedirectError::IssuerMissing => plain("issuer_missing"),
@@ -261,7 +261,7 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: &Requ
                 "HTTP ",
                 &status.to_string(),
                 " ",
-                content_type.as_deref().unwrap_or_default(),
+                &text::without_tokens(content_type.as_deref().unwrap_or_default()),
                 "\n",
                 excerpt,
             ])),
@@ -280,7 +280,11 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: &Requ
         }
         TokenError::TooLarge => too_large(),
         TokenError::Truncated => plain("token_cut"),
-        other => with("token_malformed", vec![other.to_string()], Fix::AuthorizeAgain),
+        other => with(
+            "token_malformed",
+            vec![text::without_tokens(&other.to_string())],
+            Fix::AuthorizeAgain,
+        ),
     }
 }
 

@@ -85,7 +85,7 @@ impl RestEvidence {
             words.push_str(part);
         }
         if let Some(id) = &self.request_id {
-            words.push_str("\nx-li-uuid: ");
+            words.push_str("\nrequest id: ");
             words.push_str(id);
         }
         words
@@ -132,22 +132,21 @@ fn permission(answer: &Answer, evidence: &RestEvidence, provider: &Provider, tok
     let needed = known.map_or(&[][..], |(_, scopes)| *scopes);
     let lacks = !token.granted.is_empty() && !needed.iter().any(|scope| token.granted.contains(scope));
     if lacks && let Some(first) = needed.first() {
-        let args = vec![
-            operation.to_owned(),
-            needed.join(", "),
-            provider.scope(first).map_or("", |scope| scope.product).to_owned(),
-        ];
         return match resource {
-            "userinfo" => with("userinfo_denied", args, Fix::EditProfile),
-            "me" | "partnerApiMe" => with("me_denied", args, Fix::ChangeRequest),
-            _ => with("api_scope_missing", args, Fix::EditProfile),
+            "userinfo" => with("userinfo_denied", Vec::new(), Fix::EditProfile),
+            "me" | "partnerApiMe" => with("me_denied", Vec::new(), Fix::ChangeRequest),
+            _ => {
+                let product = provider.scope(first).map_or("", |scope| scope.product);
+                let args = vec![operation.to_owned(), needed.join(", "), product.to_owned()];
+                with("api_scope_missing", args, Fix::EditProfile)
+            }
         };
     }
     if token.is_settling() {
         return settling();
     }
     if resource == "userinfo" {
-        return with("userinfo_denied", vec![operation.to_owned()], Fix::AuthorizeAgain);
+        return with("userinfo_stale", Vec::new(), Fix::AuthorizeAgain);
     }
     answer.explain(&evidence.message)
 }
