@@ -65,7 +65,9 @@ pub fn redirect_uri_difference(sent: &str, registered: &str) -> Option<RedirectU
 #[must_use]
 pub fn diagnose_redirect_uri(sent: &str, registered: &str) -> Finding {
     let texts = [sent, registered].map(visible);
-    let Some(difference) = redirect_uri_difference(sent, registered) else {
+    // LinkedIn drops the query of what is registered before it compares (linkedin.md section 2).
+    let matters = |own: &RedirectUriDifference| own.kind != DifferenceKind::Query || sent.contains('?');
+    let Some(difference) = redirect_uri_difference(sent, registered).filter(matters) else {
         return with("redirect_uri_same", texts.into(), Fix::OpenAuthTab);
     };
     let code = match difference.kind {
