@@ -182,6 +182,8 @@ fn finding(evidence: &Value) -> Option<Finding> {
 /// What a file expects: the evidence text of a finding only where the file names it.
 fn shown(finding: Option<&Finding>, expected: &Value) -> Value {
     let Some(finding) = finding else { return Value::Null };
+    let written = serde_json::to_value(finding).unwrap();
+    assert_eq!(&serde_json::from_value::<Finding>(written).unwrap(), finding);
     let mut shown = json!({"code": finding.code, "args": finding.args, "fix": finding.fix});
     if expected.get("evidence").is_some() {
         shown["evidence"] = json!(finding.evidence);

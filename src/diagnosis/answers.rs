@@ -319,3 +319,37 @@ pub(super) static RESOURCES: [(&str, &[&str]); 7] = [
         &["rw_organization_admin", "r_organization_admin"],
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_stands_behind_one_that_takes_its_answers() {
+        for rows in [
+            AUTHORIZATION_ANSWERS,
+            TOKEN_ANSWERS,
+            REFRESH_ANSWERS,
+            INTROSPECTION_ANSWERS,
+            WORDS,
+            REST_ANSWERS,
+        ] {
+            for row in rows {
+                let found = Answer::find(rows, row.status, row.error, row.contains);
+                assert!(found.is_some_and(|found| std::ptr::eq(found, row)), "{}", row.finding);
+            }
+        }
+    }
+
+    #[test]
+    fn details_of_an_answer() {
+        assert_eq!(quoted("a \"b\" c"), Some("b"));
+        assert_eq!(quoted("a \"b c"), None);
+        assert_eq!(quoted("a"), None);
+        assert_eq!(operation("Not enough permissions to access: GET /me"), Some("GET /me"));
+        assert_eq!(operation("no"), None);
+        assert_eq!(run("fields [/a/b] x", |c| c == '/', |c| c != ']'), Some("/a/b"));
+        assert_eq!(run("version 2024", |c| c == '2', |c| c.is_ascii_digit()), Some("2024"));
+        assert_eq!(run("", |c| c == '/', |_| true), None);
+    }
+}

@@ -634,11 +634,4 @@ mod tests {
             (vec!["www.linkedin.com, localhost".to_owned()], Fix::AllowAccess)
         );
     }
-
-    #[test]
-    fn quotes() {
-        assert_eq!(quoted("a \"b\" c"), Some("b"));
-        assert_eq!(quoted("a \"b c"), None);
-        assert_eq!(quoted("a"), None);
-    }
 }
