@@ -297,7 +297,7 @@ fn every_text_is_used_and_every_key_exists() {
 fn every_finding_has_its_texts() {
     let messages = messages();
     let diagnosis: String = files("src/diagnosis", &["rs"]).iter().map(|path| code(path)).collect();
-    let codes = Regex::new(r#"(?:plain|with)\(\s*"(\w+)"|row(?:_quoted)?\([^)]*"(\w+)",\s*Fix|=> "(\w+)""#).unwrap();
+    let codes = Regex::new(r#"\b(?:plain|with)\(\s*"(\w+)"|row(?:_quoted)?\([^)]*"(\w+)",\s*Fix|=> "(\w+)""#).unwrap();
     let mut seen = BTreeSet::new();
     for found in codes.captures_iter(&diagnosis) {
         let code = found.iter().skip(1).flatten().next().unwrap().as_str();

@@ -100,6 +100,7 @@ fn record(token: &str) -> TokenRecord {
         expires_ms: Some(1_705_184_000_000),
         refresh_token: None,
         refresh_expires_ms: None,
+        refresh_refused_ms: None,
         id_token: None,
         account: None,
     }

@@ -351,6 +351,10 @@ fn no_file_is_forgotten() {
     let source = include_str!("vectors.rs");
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        // The findings have a folder and a test of their own (tests/diagnosis.rs).
+        if path.is_dir() {
+            continue;
+        }
         let name = path.file_stem().unwrap().to_str().unwrap();
         assert!(source.contains(&format!("read(\"{name}\"")), "{name} is not run");
     }

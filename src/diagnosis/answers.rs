@@ -1,29 +1,49 @@
 //! The words of known answers, one row a symptom.
 
-use super::Fix;
+use super::{Finding, Fix};
 
 /// What stands in the placeholders of a finding's texts.
-pub(super) enum Argument {
+#[derive(Clone, Copy)]
+enum Argument {
     /// Nothing.
     None,
     /// What the description has in double quotes.
     Quoted,
+    /// The first number of the description.
+    Number,
+    /// The first path of the description, such as `/memberId`.
+    Path,
+    /// What the token may not do, such as `ugcPosts.CREATE.NO_VERSION`.
+    Operation,
+}
+
+/// How much an answer of the REST API says by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// All of it.
+    Certain,
+    /// Something about the token: its age matters.
+    Token,
+    /// Something about permissions: age and scopes of the token matter.
+    Permission,
 }
 
 /// A known answer. An empty field matches anything.
 pub(super) struct Answer {
     /// HTTP status; 0 for any.
     status: u16,
-    /// `error`, whole.
+    /// `error`, or `code` of the REST API, whole.
     error: &'static str,
-    /// A part of `error_description`.
+    /// A part of `error_description`, or of `message` of the REST API.
     contains: &'static str,
     /// The finding.
     pub(super) finding: &'static str,
     /// Its placeholders.
-    pub(super) argument: Argument,
+    argument: Argument,
+    /// What else decides.
+    pub(super) cause: Cause,
     /// Its button.
-    pub(super) fix: Fix,
+    fix: Fix,
 }
 
 impl Answer {
@@ -35,32 +55,90 @@ impl Answer {
                 && description.contains(row.contains)
         })
     }
+
+    /// The first row whose words stand somewhere in a text; a row that goes by the status alone has none.
+    pub(super) fn mentioned<'a>(rows: &'a [Self], text: &str) -> Option<&'a Self> {
+        rows.iter().find(|row| {
+            let words = if row.contains.is_empty() {
+                row.error
+            } else {
+                row.contains
+            };
+            !words.is_empty() && text.contains(words)
+        })
+    }
+
+    /// The finding of this row.
+    pub(super) fn explain(&self, description: &str) -> Finding {
+        let argument = match self.argument {
+            Argument::None => None,
+            Argument::Quoted => quoted(description),
+            Argument::Number => run(description, |c| c.is_ascii_digit(), |c| c.is_ascii_digit()).or(UNNAMED),
+            Argument::Path => run(description, |c| c == '/', |c| !c.is_whitespace() && c != ']').or(UNNAMED),
+            Argument::Operation => operation(description).or(UNNAMED),
+        };
+        Finding {
+            code: self.finding.to_owned(),
+            args: argument.into_iter().map(str::to_owned).collect(),
+            fix: self.fix.clone(),
+            evidence: None,
+        }
+    }
+
+    const fn with(mut self, argument: Argument) -> Self {
+        self.argument = argument;
+        self
+    }
+
+    const fn because(mut self, cause: Cause) -> Self {
+        self.cause = cause;
+        self
+    }
+}
+
+/// In the place of a detail that the answer leaves out.
+const UNNAMED: Option<&str> = Some("?");
+
+/// What a 403 names: `ugcPosts.CREATE.NO_VERSION`, or `GET /me` in older answers (linkedin.md section 8).
+pub(super) fn operation(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("to access: ")?;
+    Some(rest.split(['"', '\n', ',']).next().unwrap_or_default())
+}
+
+/// The first text in double quotes.
+pub(super) fn quoted(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once('"')?;
+    rest.split_once('"').map(|(inside, _)| inside)
+}
+
+/// The first run of characters that begins so and goes on so.
+fn run(text: &str, begins: fn(char) -> bool, goes_on: fn(char) -> bool) -> Option<&str> {
+    let rest = &text[text.find(begins)?..];
+    Some(&rest[..rest.find(|c| !goes_on(c)).unwrap_or(rest.len())])
 }
 
 const fn row(error: &'static str, contains: &'static str, finding: &'static str, fix: Fix) -> Answer {
+    rest_row(0, error, contains, finding, fix)
+}
+
+const fn row_quoted(error: &'static str, contains: &'static str, finding: &'static str, fix: Fix) -> Answer {
+    rest_row(0, error, contains, finding, fix).with(Argument::Quoted)
+}
+
+const fn rest_row(status: u16, error: &'static str, contains: &'static str, finding: &'static str, fix: Fix) -> Answer {
     Answer {
-        status: 0,
+        status,
         error,
         contains,
         finding,
         argument: Argument::None,
-        fix,
-    }
-}
-
-const fn row_quoted(error: &'static str, contains: &'static str, finding: &'static str, fix: Fix) -> Answer {
-    Answer {
-        status: 0,
-        error,
-        contains,
-        finding,
-        argument: Argument::Quoted,
+        cause: Cause::Certain,
         fix,
     }
 }
 
 /// Errors of the authorization endpoint, redirected back (linkedin.md section 3, RFC 6749 section 4.1.2.1).
-pub(super) const AUTHORIZATION_ANSWERS: &[Answer] = &[
+pub(super) static AUTHORIZATION_ANSWERS: &[Answer] = &[
     row("user_cancelled_login", "", "user_cancelled_login", Fix::AuthorizeAgain),
     row(
         "user_cancelled_authorize",
@@ -75,10 +153,14 @@ pub(super) const AUTHORIZATION_ANSWERS: &[Answer] = &[
         "scope_missing",
         Fix::EditProfile,
     ),
+    row("invalid_scope", "", "scope_refused", Fix::EditProfile),
+    row("invalid_scope_error", "", "scope_refused", Fix::EditProfile),
+    row("unauthorized_client", "", "client_not_enabled", Fix::EditProfile),
+    row("unsupported_response_type", "", "client_not_enabled", Fix::EditProfile),
 ];
 
 /// Errors of the token endpoint (linkedin.md section 4, RFC 6749 section 5.2).
-pub(super) const TOKEN_ANSWERS: &[Answer] = &[
+pub(super) static TOKEN_ANSWERS: &[Answer] = &[
     row_quoted(
         "",
         "The passed in client_id is invalid",
@@ -105,6 +187,7 @@ pub(super) const TOKEN_ANSWERS: &[Answer] = &[
         Fix::AuthorizeAgain,
     ),
     row("invalid_redirect_uri", "", "code_mismatch", Fix::AuthorizeAgain),
+    row("invalid_grant", "", "code_mismatch", Fix::AuthorizeAgain),
     row_quoted("", "A required parameter", "parameter_missing", Fix::EditProfile),
     row(
         "access_denied",
@@ -112,4 +195,161 @@ pub(super) const TOKEN_ANSWERS: &[Answer] = &[
         "two_legged_denied",
         Fix::AuthorizeAgain,
     ),
+    row("unsupported_grant_type", "", "client_not_enabled", Fix::EditProfile),
+    row("unauthorized_client", "", "client_not_enabled", Fix::EditProfile),
+    row("invalid_scope", "", "scope_refused", Fix::EditProfile),
 ];
+
+/// What the token endpoint says of a refresh token; everything else is as for a code (linkedin.md section 5).
+pub(super) static REFRESH_ANSWERS: &[Answer] = &[
+    row(
+        "",
+        "refresh token is invalid, expired or revoked",
+        "refresh_token_dead",
+        Fix::AuthorizeAgain,
+    ),
+    row("invalid_grant", "", "refresh_token_dead", Fix::AuthorizeAgain),
+    row(
+        "",
+        "A required parameter \"refresh_token\"",
+        "no_refresh_token",
+        Fix::OpenProductsTab,
+    ),
+];
+
+/// Errors of the introspection endpoint (linkedin.md section 6), after those of the token endpoint.
+pub(super) static INTROSPECTION_ANSWERS: &[Answer] = &[
+    rest_row(400, "", "", "introspection_refused", Fix::EditProfile),
+    rest_row(401, "", "", "client_authentication_failed", Fix::EditProfile),
+];
+
+/// What LinkedIn's own page says instead of redirecting (linkedin.md section 3), and what other people's libraries say of
+/// LinkedIn's answers (linkedin.md section 10). An initial is left out where its case varies.
+pub(super) static WORDS: &[Answer] = &[
+    row(
+        "",
+        "redirect_uri does not match",
+        "redirect_uri_not_registered",
+        Fix::CopyRedirectUri,
+    ),
+    row(
+        "",
+        "invalid redirect_uri",
+        "redirect_uri_not_registered",
+        Fix::CopyRedirectUri,
+    ),
+    row("", "Access-Control-Allow-Origin", "page_cors", Fix::ChangeRequest),
+    row("", "rong issuer", "library_issuer", Fix::ChangeRequest),
+    row("", "nonce", "library_nonce", Fix::ChangeRequest),
+    row("", "id token is invalid", "library_id_token", Fix::ChangeRequest),
+    row("", "Scope has changed", "library_scopes", Fix::ChangeRequest),
+    row("", "scope_mismatch_error", "library_scopes", Fix::ChangeRequest),
+    row("", "invalid state", "library_callback", Fix::ChangeRequest),
+    row("", "missing code", "library_callback", Fix::ChangeRequest),
+];
+
+/// Errors of the REST API (linkedin.md section 8). The rows of a status alone come last: they are the nearest finding of
+/// an answer that nobody has described.
+pub(super) static REST_ANSWERS: &[Answer] = &[
+    row("EXPIRED_ACCESS_TOKEN", "", "token_expired", Fix::Renew),
+    rest_row(401, "", "has expired", "token_expired", Fix::Renew),
+    row("REVOKED_ACCESS_TOKEN", "", "token_revoked", Fix::AuthorizeAgain).because(Cause::Token),
+    rest_row(401, "", "has been revoked", "token_revoked", Fix::AuthorizeAgain).because(Cause::Token),
+    row("EMPTY_ACCESS_TOKEN", "", "token_absent", Fix::CopyToken),
+    rest_row(401, "", "Empty oauth2", "token_absent", Fix::CopyToken),
+    rest_row(401, "", "authentication schema", "authorization_scheme", Fix::CopyToken),
+    row("INVALID_ACCESS_TOKEN", "", "token_invalid", Fix::CopyToken).because(Cause::Token),
+    rest_row(403, "", "Unpermitted fields", "fields_unpermitted", Fix::ChangeRequest).with(Argument::Path),
+    row("VERSION_MISSING", "", "version_missing", Fix::ChangeRequest),
+    rest_row(
+        400,
+        "",
+        "version must be present",
+        "version_missing",
+        Fix::ChangeRequest,
+    ),
+    row("NONEXISTENT_VERSION", "", "version_dead", Fix::ChangeRequest).with(Argument::Number),
+    rest_row(426, "", "", "version_dead", Fix::ChangeRequest).with(Argument::Number),
+    rest_row(
+        429,
+        "",
+        "limit exceeded for member",
+        "member_throttled",
+        Fix::CheckLater,
+    ),
+    rest_row(429, "", "", "api_throttled", Fix::CheckLater),
+    row("RESOURCE_NOT_FOUND", "", "resource_unknown", Fix::ChangeRequest),
+    row("", "No virtual resource found", "resource_unknown", Fix::ChangeRequest),
+    row("", "Not enough permissions", "api_access_denied", Fix::OpenProductsTab)
+        .with(Argument::Operation)
+        .because(Cause::Permission),
+    row("", "Invalid access token", "token_invalid", Fix::CopyToken).because(Cause::Token),
+    row("", "throttle limit", "api_throttled", Fix::CheckLater),
+    rest_row(401, "", "", "token_invalid", Fix::CopyToken).because(Cause::Token),
+    rest_row(403, "", "", "api_access_denied", Fix::OpenProductsTab)
+        .with(Argument::Operation)
+        .because(Cause::Permission),
+    rest_row(404, "", "", "resource_unknown", Fix::ChangeRequest),
+    rest_row(405, "", "", "method_refused", Fix::ChangeRequest),
+    rest_row(411, "", "", "length_missing", Fix::ChangeRequest),
+    rest_row(414, "", "", "url_too_long", Fix::ChangeRequest),
+    rest_row(422, "", "", "body_refused", Fix::ChangeRequest).with(Argument::Path),
+    rest_row(504, "", "", "api_timeout", Fix::CheckLater),
+    rest_row(400, "", "", "api_bad_request", Fix::ChangeRequest),
+];
+
+/// The numbers of `serviceErrorCode` where an answer has no `code` (linkedin.md section 8).
+pub(super) static SERVICE_ERRORS: [(i64, &str); 4] = [
+    (65_600, "INVALID_ACCESS_TOKEN"),
+    (65_601, "REVOKED_ACCESS_TOKEN"),
+    (65_602, "EXPIRED_ACCESS_TOKEN"),
+    (65_604, "EMPTY_ACCESS_TOKEN"),
+];
+
+/// Resources of the REST API and the scopes that open them: one of the list is enough (linkedin.md sections 7, 8, 10).
+pub(super) static RESOURCES: [(&str, &[&str]); 7] = [
+    ("userinfo", &["openid"]),
+    ("me", &["r_basicprofile", "r_liteprofile"]),
+    ("partnerApiMe", &["r_basicprofile", "r_liteprofile"]),
+    ("ugcPosts", &["w_member_social", "w_organization_social"]),
+    ("partnerApiPosts", &["w_member_social", "w_organization_social"]),
+    ("partnerApiPostsExternal", &["w_member_social", "w_organization_social"]),
+    (
+        "partnerApiOrganizationAcls",
+        &["rw_organization_admin", "r_organization_admin"],
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_stands_behind_one_that_takes_its_answers() {
+        for rows in [
+            AUTHORIZATION_ANSWERS,
+            TOKEN_ANSWERS,
+            REFRESH_ANSWERS,
+            INTROSPECTION_ANSWERS,
+            WORDS,
+            REST_ANSWERS,
+        ] {
+            for row in rows {
+                let found = Answer::find(rows, row.status, row.error, row.contains);
+                assert!(found.is_some_and(|found| std::ptr::eq(found, row)), "{}", row.finding);
+            }
+        }
+    }
+
+    #[test]
+    fn details_of_an_answer() {
+        assert_eq!(quoted("a \"b\" c"), Some("b"));
+        assert_eq!(quoted("a \"b c"), None);
+        assert_eq!(quoted("a"), None);
+        assert_eq!(operation("Not enough permissions to access: GET /me"), Some("GET /me"));
+        assert_eq!(operation("no"), None);
+        assert_eq!(run("fields [/a/b] x", |c| c == '/', |c| c != ']'), Some("/a/b"));
+        assert_eq!(run("version 2024", |c| c == '2', |c| c.is_ascii_digit()), Some("2024"));
+        assert_eq!(run("", |c| c == '/', |_| true), None);
+    }
+}

@@ -4,19 +4,30 @@
 //! words of LinkedIn's answers are matched as data, one row a symptom (linkedin.md sections 3, 4 and 10).
 
 mod answers;
+mod facts;
 mod failure;
+mod redirect_uri;
+mod rest;
 
+use crate::oauth::http::{HttpResponse, MAX_RESPONSE_BYTES};
+use crate::oauth::json::{self, Json};
 use crate::oauth::redirect::{AuthorizationError, RedirectError};
-use crate::oauth::token::TokenError;
-use crate::plain::record;
+use crate::oauth::text;
+use crate::oauth::token::{TokenError, parse_token_response};
+use crate::plain::{Plain, record};
 use crate::provider::{Provider, ScopeStatus};
 
+pub use facts::{Grant, RequestFacts, TokenFacts, secret_looks_damaged};
 pub use failure::{Failure, Needed, TransportError};
+pub use redirect_uri::{DifferenceKind, RedirectUriDifference, diagnose_redirect_uri, redirect_uri_difference};
+pub use rest::{RestEvidence, diagnose_rest};
 
-use answers::{AUTHORIZATION_ANSWERS, Answer, Argument, TOKEN_ANSWERS};
+use answers::{
+    AUTHORIZATION_ANSWERS, Answer, INTROSPECTION_ANSWERS, REFRESH_ANSWERS, REST_ANSWERS, TOKEN_ANSWERS, WORDS, quoted,
+};
 
 /// The button of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fix {
     /// Start again.
     AuthorizeAgain,
@@ -24,15 +35,50 @@ pub enum Fix {
     AllowAccess,
     /// Open the profile's form.
     EditProfile,
-    /// Renew once more.
+    /// Copy the profile's redirect URI, to register exactly that.
+    CopyRedirectUri,
+    /// Copy the whole access token.
+    CopyToken,
+    /// Take a scope out of the profile and start again.
+    DropScope {
+        /// The scope that the answer names.
+        scope: String,
+    },
+    /// Ask for other scopes in the place of one.
+    ReplaceScope {
+        /// The scope that the answer names.
+        scope: String,
+        /// What gives the same today, separated by spaces.
+        successor: String,
+    },
+    /// Send id and secret where the provider wants them.
+    SwitchClientAuthentication,
+    /// Get a new token before or after the old one ends: by the refresh token, or by authorizing again.
     Renew,
+    /// Open the Auth tab of the app in the provider's portal.
+    OpenAuthTab,
+    /// Open the Products tab of the app in the provider's portal.
+    OpenProductsTab,
+    /// Nothing to change here: the same request works later.
+    CheckLater,
+    /// Nothing to change here: the request of the person's own program has to change.
+    ChangeRequest,
 }
 record!(
     enum Fix {
         AuthorizeAgain,
         AllowAccess,
         EditProfile,
+        CopyRedirectUri,
+        CopyToken,
+        DropScope { scope },
+        ReplaceScope { scope, successor },
+        SwitchClientAuthentication,
         Renew,
+        OpenAuthTab,
+        OpenProductsTab,
+        CheckLater,
+        ChangeRequest,
     }
 );
 
@@ -67,7 +113,7 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         Failure::Interrupted => plain("interrupted"),
         Failure::OutcomeUnknown => plain("outcome_unknown"),
         Failure::TooManyFlows => plain("too_many_flows"),
-        Failure::NoRefreshToken => plain("renewal_dead"),
+        Failure::NoRefreshToken => plain("refresh_token_dead"),
         Failure::Refused { what, message } => {
             let code = match what {
                 Needed::Storage => "storage_failed",
@@ -82,21 +128,24 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         }
         Failure::Redirect(error) => redirect(error, provider),
         Failure::Transport(error) => transport(error),
-        Failure::Token(error) => token(error),
+        Failure::Token(error) => diagnose_exchange(error, provider, &RequestFacts::of(provider)),
     }
 }
 
 /// Explains why a renewal brought no token. The one that was to be renewed is untouched.
 #[must_use]
 pub fn diagnose_renewal(failure: &Failure, provider: &Provider, hosts: &[String]) -> Finding {
-    let finding = diagnose(failure, provider, hosts);
-    if failure.is_dead_refresh_token() {
-        return Finding {
-            evidence: finding.evidence,
-            ..plain("renewal_dead")
-        };
-    }
-    if finding.fix != Fix::AuthorizeAgain {
+    let finding = match failure {
+        Failure::Token(error) => {
+            let request = RequestFacts {
+                grant: Grant::RefreshToken,
+                ..RequestFacts::of(provider)
+            };
+            diagnose_exchange(error, provider, &request)
+        }
+        other => diagnose(other, provider, hosts),
+    };
+    if finding.fix != Fix::AuthorizeAgain || failure.is_dead_refresh_token() {
         return finding;
     }
     // Which of the many ways to get no answer it was, is for the evidence: what to do is always the same.
@@ -136,7 +185,7 @@ fn redirect(error: &RedirectError, provider: &Provider) -> Finding {
         RedirectError::StateMismatch => plain("state_mismatch"),
         RedirectError::IssuerMismatch { expected, got } => with(
             "issuer_mismatch",
-            vec![expected.clone(), got.clone()],
+            vec![expected.clone(), text::without_tokens(got)],
             Fix::AuthorizeAgain,
         ),
         RedirectError::IssuerMissing => plain("issuer_missing"),
@@ -148,36 +197,41 @@ fn redirect(error: &RedirectError, provider: &Provider) -> Finding {
 }
 
 fn authorization(error: &AuthorizationError, provider: &Provider) -> Finding {
-    let description = error.error_description.as_deref().unwrap_or_default();
-    let evidence = Some(words(&error.error, description));
-    if error.error == "unauthorized_scope_error" {
-        return Finding {
-            evidence,
-            ..unauthorized_scope(description, provider)
-        };
-    }
-    let answer = Answer::find(AUTHORIZATION_ANSWERS, 0, &error.error, description);
+    let name = text::without_tokens(&error.error);
+    let description = text::without_tokens(error.error_description.as_deref().unwrap_or_default());
+    let finding = if name == UNAUTHORIZED_SCOPE {
+        unauthorized_scope(&description, provider)
+    } else {
+        match Answer::find(AUTHORIZATION_ANSWERS, 0, &name, &description) {
+            Some(answer) => answer.explain(&description),
+            None => unexplained("authorization_error", &name, &description),
+        }
+    };
     Finding {
-        evidence,
-        ..finding(answer, "authorization_error", &error.error, description, None)
+        evidence: Some(words(&name, &description)),
+        ..finding
     }
 }
 
+const UNAUTHORIZED_SCOPE: &str = "unauthorized_scope_error";
+
 /// LinkedIn refuses the whole request for one scope and names it in quotes (linkedin.md section 3).
 fn unauthorized_scope(description: &str, provider: &Provider) -> Finding {
-    let scope = quoted(description).unwrap_or_default();
-    let known = provider.scopes.iter().find(|info| info.name == scope);
-    match known.map(|info| (info.product, info.status)) {
-        Some((_, ScopeStatus::Legacy { successor })) => with(
-            "unauthorized_scope_legacy",
-            vec![scope, successor.to_owned()],
-            Fix::EditProfile,
-        ),
-        Some((_, ScopeStatus::Closed)) => with("unauthorized_scope_closed", vec![scope], Fix::EditProfile),
-        Some((product, ScopeStatus::Current)) => {
-            with("unauthorized_scope", vec![scope, product.to_owned()], Fix::EditProfile)
+    let scope = quoted(description).unwrap_or_default().to_owned();
+    let drop = Fix::DropScope { scope: scope.clone() };
+    let Some(known) = provider.scopes.iter().find(|info| info.name == scope) else {
+        return with("unauthorized_scope_unknown", vec![scope], drop);
+    };
+    match known.status {
+        ScopeStatus::Legacy { successor } => {
+            let fix = Fix::ReplaceScope {
+                scope: scope.clone(),
+                successor: successor.to_owned(),
+            };
+            with("unauthorized_scope_legacy", vec![scope, successor.to_owned()], fix)
         }
-        None => with("unauthorized_scope_unknown", vec![scope], Fix::EditProfile),
+        ScopeStatus::Closed => with("unauthorized_scope_closed", vec![scope], drop),
+        ScopeStatus::Current => with("unauthorized_scope", vec![scope, known.product.to_owned()], drop),
     }
 }
 
@@ -185,7 +239,7 @@ fn transport(error: &TransportError) -> Finding {
     match error {
         TransportError::Timeout => plain("token_timeout"),
         TransportError::Redirected => plain("token_redirected"),
-        TransportError::TooLarge => plain("token_too_large"),
+        TransportError::TooLarge => too_large(),
         TransportError::Cut => plain("token_cut"),
         TransportError::Unreachable { message } => Finding {
             evidence: Some(message.clone()),
@@ -194,7 +248,9 @@ fn transport(error: &TransportError) -> Finding {
     }
 }
 
-fn token(error: &TokenError) -> Finding {
+/// Explains a token endpoint's answer by the request that it belongs to.
+#[must_use]
+pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: &RequestFacts) -> Finding {
     match error {
         TokenError::Refused {
             status,
@@ -202,11 +258,27 @@ fn token(error: &TokenError) -> Finding {
             error_description,
             ..
         } => {
-            let description = error_description.as_deref().unwrap_or_default();
-            let answer = Answer::find(TOKEN_ANSWERS, *status, error, description);
+            let name = text::without_tokens(error);
+            let description = text::without_tokens(error_description.as_deref().unwrap_or_default());
+            let found = |rows| Answer::find(rows, *status, &name, &description);
+            let refresh = match request.grant {
+                Grant::RefreshToken => found(REFRESH_ANSWERS),
+                _ => None,
+            };
+            let answer = refresh.or_else(|| found(TOKEN_ANSWERS));
+            let finding = match answer.map(|answer| answer.explain(&description)) {
+                Some(finding) if is_about_the_client(&finding) => request.client_cause(provider).unwrap_or(finding),
+                Some(finding) => finding,
+                None => by_status(*status).unwrap_or_else(|| unexplained("token_refused", &name, &description)),
+            };
             Finding {
-                evidence: Some(format!("HTTP {status} {}", words(error, description))),
-                ..finding(answer, "token_refused", error, description, Some(*status))
+                evidence: Some(joined(&[
+                    "HTTP ",
+                    &status.to_string(),
+                    " ",
+                    &words(&name, &description),
+                ])),
+                ..finding
             }
         }
         TokenError::NotJson {
@@ -214,22 +286,58 @@ fn token(error: &TokenError) -> Finding {
             content_type,
             excerpt,
         } => Finding {
-            evidence: Some(format!(
-                "HTTP {status} {}\n{excerpt}",
-                content_type.as_deref().unwrap_or_default()
-            )),
-            ..by_status(*status)
-                .unwrap_or_else(|| with("token_not_json", vec![status.to_string()], Fix::AuthorizeAgain))
+            evidence: Some(joined(&[
+                "HTTP ",
+                &status.to_string(),
+                " ",
+                &text::without_tokens(content_type.as_deref().unwrap_or_default()),
+                "\n",
+                excerpt,
+            ])),
+            ..not_json(*status, provider, *request)
         },
-        TokenError::Status { status, excerpt } => Finding {
-            evidence: Some(format!("HTTP {status}\n{excerpt}")),
-            ..by_status(*status)
-                .unwrap_or_else(|| with("token_malformed", vec![format!("HTTP {status}")], Fix::AuthorizeAgain))
-        },
-        TokenError::TooLarge => plain("token_too_large"),
+        TokenError::Status { status, excerpt } => {
+            let evidence = joined(&["HTTP ", &status.to_string()]);
+            Finding {
+                evidence: Some(joined(&[&evidence, "\n", excerpt])),
+                ..if excerpt.starts_with(['{', '[']) {
+                    by_status(*status).unwrap_or_else(|| with("token_malformed", vec![evidence], Fix::AuthorizeAgain))
+                } else {
+                    not_json(*status, provider, *request)
+                }
+            }
+        }
+        TokenError::TooLarge => too_large(),
         TokenError::Truncated => plain("token_cut"),
-        other => with("token_malformed", vec![other.to_string()], Fix::AuthorizeAgain),
+        other => with(
+            "token_malformed",
+            vec![text::without_tokens(&other.to_string())],
+            Fix::AuthorizeAgain,
+        ),
     }
+}
+
+/// A page instead of JSON. LinkedIn's edge has refused a `code_verifier` so (linkedin.md section 4).
+fn not_json(status: u16, provider: &Provider, request: RequestFacts) -> Finding {
+    if status == 403
+        && request.verifier_sent
+        && let Some(finding) = request.client_cause(provider)
+    {
+        return finding;
+    }
+    by_status(status).unwrap_or_else(|| with("token_not_json", vec![status.to_string()], Fix::AuthorizeAgain))
+}
+
+fn too_large() -> Finding {
+    let limit = (MAX_RESPONSE_BYTES / 1024).to_string();
+    with("token_too_large", vec![limit], Fix::AuthorizeAgain)
+}
+
+/// Whether an answer says that the client was not recognised. HTTP Basic is also answered as a missing `client_id`
+/// (linkedin.md section 11).
+fn is_about_the_client(finding: &Finding) -> bool {
+    finding.code == "client_authentication_failed"
+        || (finding.code == "parameter_missing" && finding.args.iter().any(|name| name.starts_with("client_")))
 }
 
 fn by_status(status: u16) -> Option<Finding> {
@@ -244,41 +352,128 @@ fn by_status(status: u16) -> Option<Finding> {
     }
 }
 
-fn finding(
-    answer: Option<&Answer>,
-    otherwise: &'static str,
-    error: &str,
-    description: &str,
-    status: Option<u16>,
-) -> Finding {
-    let Some(answer) = answer else {
-        return status.and_then(by_status).unwrap_or_else(|| {
-            with(
-                otherwise,
-                vec![error.to_owned(), description.to_owned()],
-                Fix::AuthorizeAgain,
-            )
-        });
+/// Explains an introspection answer; `None` for an active token (linkedin.md section 6).
+#[must_use]
+pub fn diagnose_introspection(response: &HttpResponse, provider: &Provider, secrets: &[&str]) -> Option<Finding> {
+    if !(200..300).contains(&response.status) {
+        return Some(refused(response, provider, secrets, INTROSPECTION_ANSWERS));
+    }
+    let Json::Object(object) = json::parse(&response.body) else {
+        return Some(refused(response, provider, secrets, INTROSPECTION_ANSWERS));
     };
-    let args = match answer.argument {
-        Argument::None => Vec::new(),
-        Argument::Quoted => quoted(description).into_iter().collect(),
+    let status = object.text("status").unwrap_or_default();
+    let finding = match object.get("active") {
+        Some(Plain::Bool(true)) => return None,
+        Some(Plain::Bool(false)) if status == "expired" => with("token_expired", Vec::new(), Fix::Renew),
+        Some(Plain::Bool(false)) if status == "revoked" => plain("token_revoked"),
+        Some(Plain::Bool(false)) => with("token_of_another_app", Vec::new(), Fix::EditProfile),
+        _ => plain("introspection_malformed"),
     };
-    with(answer.finding, args, answer.fix)
+    let mut evidence = text::excerpt(&response.body);
+    text::hide(&mut evidence, secrets);
+    Some(Finding {
+        evidence: Some(joined(&["HTTP ", &response.status.to_string(), "\n", &evidence])),
+        ..finding
+    })
 }
 
-/// The first text in double quotes.
-fn quoted(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once('"')?;
-    rest.split_once('"').map(|(inside, _)| inside.to_owned())
+/// Explains a revocation answer; `None` for a success. LinkedIn documents no revocation endpoint (linkedin.md section 1).
+#[must_use]
+pub fn diagnose_revocation(response: &HttpResponse, provider: &Provider, secrets: &[&str]) -> Option<Finding> {
+    if (200..300).contains(&response.status) {
+        return None;
+    }
+    let finding = refused(response, provider, secrets, &[]);
+    let explained = ["token_refused", "token_not_json", "token_malformed"];
+    Some(if explained.contains(&finding.code.as_str()) {
+        Finding {
+            evidence: finding.evidence,
+            ..with(
+                "revocation_refused",
+                vec![response.status.to_string()],
+                Fix::AuthorizeAgain,
+            )
+        }
+    } else {
+        finding
+    })
+}
+
+/// An answer of an endpoint that takes id and secret as the token endpoint does. `rows` explain what that one does not
+/// say.
+fn refused(response: &HttpResponse, provider: &Provider, secrets: &[&str], rows: &[Answer]) -> Finding {
+    let Err(error) = parse_token_response(response) else {
+        return plain("introspection_malformed");
+    };
+    let finding = diagnose_exchange(&error.without(secrets), provider, &RequestFacts::of(provider));
+    match Answer::find(rows, response.status, "", "") {
+        Some(answer) if finding.code.starts_with("token_") => Finding {
+            evidence: finding.evidence,
+            ..answer.explain("")
+        },
+        _ => finding,
+    }
+}
+
+/// What the lifetime of a token says before anything fails: it has ended, ends soon, or can't be renewed without the
+/// person (linkedin.md section 5 and section 10, symptoms 16 to 18).
+#[must_use]
+pub fn diagnose_lifetime(token: &TokenFacts<'_>) -> Option<Finding> {
+    if token.is_expired() {
+        return Some(with("token_expired", Vec::new(), Fix::Renew));
+    }
+    if let Some(days) = token.days_until(token.refresh_expires_ms, 30) {
+        return Some(with("refresh_token_ends", vec![days.to_string()], Fix::AuthorizeAgain));
+    }
+    if token.has_refresh_token {
+        return None;
+    }
+    Some(match token.days_until(token.expires_ms, 7) {
+        Some(days) => with("token_ends", vec![days.to_string()], Fix::Renew),
+        None => with("no_refresh_token", Vec::new(), Fix::OpenProductsTab),
+    })
+}
+
+/// Explains an error in the words of LinkedIn's own page or of another program, as a person pastes it: the nearest row of
+/// all tables whose words it has.
+#[must_use]
+pub fn diagnose_words(pasted: &str, provider: &Provider) -> Finding {
+    let said = text::without_tokens(&text::clean(&text::html_unescape(pasted), 1000));
+    let finding = if said.contains(UNAUTHORIZED_SCOPE) || said.contains("is not authorized for your application") {
+        unauthorized_scope(&said, provider)
+    } else {
+        let tables = [
+            WORDS,
+            TOKEN_ANSWERS,
+            REFRESH_ANSWERS,
+            AUTHORIZATION_ANSWERS,
+            REST_ANSWERS,
+        ];
+        let answer = tables.into_iter().find_map(|rows| Answer::mentioned(rows, &said));
+        answer.map_or_else(|| plain("unknown"), |answer| answer.explain(&said))
+    };
+    Finding {
+        evidence: Some(said),
+        ..finding
+    }
+}
+
+/// What nobody has described: the server's own words.
+fn unexplained(code: &'static str, error: &str, description: &str) -> Finding {
+    with(
+        code,
+        vec![error.to_owned(), description.to_owned()],
+        Fix::AuthorizeAgain,
+    )
 }
 
 fn words(error: &str, description: &str) -> String {
-    if description.is_empty() {
-        error.to_owned()
-    } else {
-        format!("{error}: {description}")
-    }
+    let between = if description.is_empty() { "" } else { ": " };
+    joined(&[error, between, description])
+}
+
+fn joined(parts: &[&str]) -> String {
+    parts.concat()
 }
 
 #[cfg(test)]
@@ -426,7 +621,8 @@ mod tests {
                 "This application is not allowed to create application tokens",
                 "two_legged_denied",
             ),
-            (400, "unsupported_grant_type", "no", "token_refused"),
+            (400, "unsupported_grant_type", "no", "client_not_enabled"),
+            (400, "something", "new", "token_refused"),
             (429, "throttled", "slow down", "token_rate_limited"),
             (503, "oops", "", "token_server_error"),
         ] {
@@ -477,15 +673,29 @@ mod tests {
             )
         };
         for (status, error, description, dead, code, fix) in [
-            (400, "invalid_request", DEAD, true, "renewal_dead", Fix::AuthorizeAgain),
-            (400, "invalid_grant", "", true, "renewal_dead", Fix::AuthorizeAgain),
+            (
+                400,
+                "invalid_request",
+                DEAD,
+                true,
+                "refresh_token_dead",
+                Fix::AuthorizeAgain,
+            ),
+            (
+                400,
+                "invalid_grant",
+                "",
+                true,
+                "refresh_token_dead",
+                Fix::AuthorizeAgain,
+            ),
             (
                 400,
                 "invalid_request",
                 "A required parameter \"refresh_token\" is missing",
                 false,
-                "parameter_missing",
-                Fix::EditProfile,
+                "no_refresh_token",
+                Fix::OpenProductsTab,
             ),
             (
                 401,
@@ -521,12 +731,5 @@ mod tests {
             (finding.args, finding.fix),
             (vec!["www.linkedin.com, localhost".to_owned()], Fix::AllowAccess)
         );
-    }
-
-    #[test]
-    fn quotes() {
-        assert_eq!(quoted("a \"b\" c"), Some("b".to_owned()));
-        assert_eq!(quoted("a \"b c"), None);
-        assert_eq!(quoted("a"), None);
     }
 }

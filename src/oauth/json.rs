@@ -3,7 +3,7 @@
 use crate::plain::Plain;
 
 /// What a body turned out to be.
-pub(super) enum Json {
+pub(crate) enum Json {
     Object(Object),
     /// Some other JSON value.
     Other,
@@ -12,16 +12,16 @@ pub(super) enum Json {
 }
 
 /// An object.
-pub(super) struct Object(Plain);
+pub(crate) struct Object(Plain);
 
 impl Object {
     /// A member that is there and not null.
-    pub(super) fn get(&self, name: &str) -> Option<&Plain> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Plain> {
         self.0.get(name).filter(|value| **value != Plain::Null)
     }
 
     /// A string member that is not empty.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
@@ -45,7 +45,7 @@ impl Object {
     }
 }
 
-pub(super) fn parse(body: &[u8]) -> Json {
+pub(crate) fn parse(body: &[u8]) -> Json {
     // RFC 8259 §8.1 lets a parser ignore a byte order mark.
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     match serde_json::from_slice(body) {

@@ -6,7 +6,7 @@ pub mod endpoint;
 pub mod form;
 pub mod http;
 pub mod id_token;
-mod json;
+pub(crate) mod json;
 pub mod pkce;
 pub mod redirect;
 pub mod redirect_uri;

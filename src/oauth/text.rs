@@ -18,7 +18,7 @@ pub fn is_web_link(uri: &str) -> bool {
 }
 
 /// Controls, and the direction marks that make a text read as another one.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
@@ -140,9 +140,70 @@ fn redacted(text: &str) -> String {
     out
 }
 
+/// Replaces every one of `secrets` in a server's text, should it have echoed one.
+pub fn hide(text: &mut String, secrets: &[&str]) {
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        if text.contains(secret) {
+            *text = text.replace(secret, "[redacted]");
+        }
+    }
+}
+
+/// A sentence with whatever has the shape of a token or a client secret replaced (linkedin.md §0, item 4, and §4). Unlike
+/// [`excerpt`] it leaves names such as `partnerApiPostsExternal.CREATE.20250101` as they are.
+#[must_use]
+pub fn without_tokens(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+');
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (run, after) = rest.split_at(rest.find(|c| !is_part(c)).unwrap_or(rest.len()));
+        out.push_str(if has_token(run) { "[redacted]" } else { run });
+        let (between, next) = after.split_at(after.find(is_part).unwrap_or(after.len()));
+        out.push_str(between);
+        rest = next;
+    }
+    out
+}
+
+/// LinkedIn's tokens begin with `AQ`, those of JSON Web Tokens with `eyJ`, and no name of its API is as long as 40.
+fn has_token(run: &str) -> bool {
+    run.contains("WPL_AP")
+        || run
+            .split(['.', '+'])
+            .any(|part| part.len() >= 40 || (part.len() >= 12 && (part.starts_with("AQ") || part.starts_with("eyJ"))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sentences_keep_names_and_lose_tokens() {
+        for (text, expected) in [
+            (
+                "Not enough permissions to access: partnerApiOrganizationAcls.FINDER-roleAssignee.20240201",
+                "Not enough permissions to access: partnerApiOrganizationAcls.FINDER-roleAssignee.20240201",
+            ),
+            ("token AQVx1Y_-x1Y_-x1 is bad", "token [redacted] is bad"),
+            ("id_token=eyJhbGciOiJS.eyJpc3MiOiJo.c2ln", "id_token=[redacted]"),
+            ("secret WPL_AP1.abcdefghijklmnop.ab+d==", "secret [redacted]=="),
+            ("AQ é", "AQ é"),
+            ("", ""),
+        ] {
+            assert_eq!(without_tokens(text), expected);
+        }
+        let long = "x".repeat(40);
+        assert_eq!(without_tokens(&long), "[redacted]");
+        assert_eq!(without_tokens(&long[1..]), &long[1..]);
+    }
+
+    #[test]
+    fn hiding_replaces_what_is_known() {
+        let mut text = "a hunter2 b hunter2".to_owned();
+        hide(&mut text, &["", "hunter2"]);
+        assert_eq!(text, "a [redacted] b [redacted]");
+    }
 
     #[test]
     fn html_references_are_replaced_once() {

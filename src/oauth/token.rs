@@ -224,13 +224,7 @@ impl TokenError {
     /// The same with every one of `secrets` replaced, should the server have echoed one.
     #[must_use]
     pub fn without(mut self, secrets: &[&str]) -> Self {
-        let hide = |text: &mut String| {
-            for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-                if text.contains(secret) {
-                    *text = text.replace(secret, "[redacted]");
-                }
-            }
-        };
+        let hide = |text: &mut String| text::hide(text, secrets);
         match &mut self {
             Self::Refused {
                 error,

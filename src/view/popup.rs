@@ -258,7 +258,7 @@ impl ProfileView {
             CardState::WaitingPermission => Some(MainAction::AllowAccess),
             CardState::Running => None,
             CardState::Token => Some(MainAction::CopyToken),
-            CardState::Failed => match finding.map(|finding| finding.fix) {
+            CardState::Failed => match finding.map(|finding| &finding.fix) {
                 Some(Fix::AllowAccess) => Some(MainAction::AllowAccess),
                 Some(Fix::Renew) if renewable => Some(MainAction::Renew),
                 _ => Some(MainAction::Authorize),

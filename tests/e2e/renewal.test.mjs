@@ -121,7 +121,7 @@ describe('a renewal that fails', () => {
     await pressRenew();
     const what = `${tokenkeep.card(id)} .finding-what`;
     await until('it is explained', () => tokenkeep.visible(what));
-    assert.match(await tokenkeep.text(what), /no longer takes the refresh token/);
+    assert.match(await tokenkeep.text(what), /refresh token works no more/);
     const kept = await stored();
     assert.equal(kept.token.access_token, first.token.access_token);
     assert.ok(kept.token.refresh_refused_ms > 0);

@@ -4,7 +4,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, EventTarget, HtmlElement, HtmlProgressElement, MouseEvent};
 
-use crate::diagnosis::Finding;
+use crate::diagnosis::{Finding, Fix};
 use crate::flow::{FlowId, StepName};
 use crate::handoff;
 use crate::profile::ScopeState;
@@ -259,10 +259,15 @@ fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue
     set_text_in(card, ".finding-fix", &say("_fix"))?;
     let action: HtmlElement = find(card, ".finding-action")?;
     let fix = match finding.fix {
-        crate::diagnosis::Fix::AuthorizeAgain => "authorize",
-        crate::diagnosis::Fix::AllowAccess => "allow",
-        crate::diagnosis::Fix::EditProfile => "edit",
-        crate::diagnosis::Fix::Renew => "renew",
+        Fix::AllowAccess => "allow",
+        Fix::Renew => "renew",
+        Fix::EditProfile
+        | Fix::CopyRedirectUri
+        | Fix::DropScope { .. }
+        | Fix::ReplaceScope { .. }
+        | Fix::SwitchClientAuthentication
+        | Fix::OpenAuthTab => "edit",
+        _ => "authorize",
     };
     set_attribute(&action, "data-fix", fix)?;
     set_text(&action, &say("_action"));

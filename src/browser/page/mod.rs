@@ -52,6 +52,9 @@ struct Page {
     drawn: Option<PopupView>,
     /// Keys of the records that show.
     keys: String,
+    /// How many reads of storage were begun, and the newest whose result was taken.
+    begun: u32,
+    taken: u32,
 }
 
 impl Page {
@@ -69,6 +72,8 @@ impl Page {
             foreign: false,
             drawn: None,
             keys: String::new(),
+            begun: 0,
+            taken: 0,
         }
     }
 
@@ -177,6 +182,10 @@ async fn load_from(
     head: Result<Promise, JsValue>,
     came: &[String],
 ) -> Result<(), JsValue> {
+    let turn = with(|page| {
+        page.begun += 1;
+        page.begun
+    });
     let head = asked(head).await?;
     vault::check_schema(head.get(vault::SCHEMA_KEY)?)
         .map_err(|error| js_sys::Error::new(&texts::text_with("storage_version", &[&error.found.to_string()])))?;
@@ -208,11 +217,16 @@ async fn load_from(
     }
     let engine = asked(engine).await?.get(vault::ENGINE_KEY)?.unwrap_or_default();
     let keys = keys.join(" ");
+    // Reads overtake each other; what an earlier one saw is no longer so.
+    if with(|page| turn < page.taken) {
+        return Ok(());
+    }
     let news = with(|page| page.keys != keys);
     if news && visible == VISIBLE_AT_FIRST {
         remember(&keys);
     }
     with(|page| {
+        page.taken = turn;
         page.keys = keys;
         page.profiles = profiles;
         page.tokens = tokens;
