@@ -435,6 +435,7 @@ impl World {
                     redirect_uri: RedirectUri::parse(REDIRECT_URI).unwrap(),
                     scopes: Scopes::parse("openid").unwrap(),
                     renew_automatically: true,
+                    copy_as: None,
                     created_ms: 0,
                 },
                 client_secret: Some(ClientSecret::new("secret")),

@@ -158,6 +158,10 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             None
         }
         Command::Renew { profile } => renewal(&profile).await?.map(|new| Event::Renew(Box::new(new))),
+        Command::ChooseFormat { profile, format } => {
+            choose_format(&profile, format).await?;
+            None
+        }
         // The page may be gone before it can say so; then `permissions.onAdded` does.
         Command::PermissionAnswered { granted: true, .. } => Some(permissions_changed().await?),
         Command::PermissionAnswered { profile, .. } => Some(Event::PermissionRefused(profile)),
@@ -237,8 +241,10 @@ async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Reply, JsValue>
         }
     };
     let token_endpoint = valid.provider.token_endpoint_url();
-    let created_ms = stored.map_or_else(clock::now_ms, |profile| profile.created_ms);
-    let (profile, client_secret) = valid.into_profile(id.clone(), created_ms);
+    let created_ms = stored.as_ref().map_or_else(clock::now_ms, |profile| profile.created_ms);
+    let copy_as = stored.and_then(|profile| profile.copy_as);
+    let (mut profile, client_secret) = valid.into_profile(id.clone(), created_ms);
+    profile.copy_as = copy_as;
     let mut index: Index = records.get(vault::INDEX_KEY)?.unwrap_or_default();
     index.put(&id, &profile.name);
     let mut written = vec![
@@ -253,6 +259,17 @@ async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Reply, JsValue>
     answer(write(&local(), &written)).await?;
     look_soon();
     Ok(Reply::Saved { profile: id })
+}
+
+/// Remembers a format in the profile; one that is gone is no loss.
+async fn choose_format(id: &str, format: String) -> Result<(), JsValue> {
+    let _turn = Turn::wait().await;
+    let key = vault::profile_key(id);
+    if let Some(mut profile) = read(&local(), &[&key]).await?.get::<Profile>(&key)? {
+        profile.copy_as = Some(format);
+        answer(write(&local(), &[(&key, profile.to_plain())])).await?;
+    }
+    Ok(())
 }
 
 /// A renewal of this profile's token; none without a token.

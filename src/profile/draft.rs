@@ -95,6 +95,7 @@ impl ValidDraft {
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
             renew_automatically: self.renew_automatically,
+            copy_as: None,
             created_ms,
         };
         (profile, self.client_secret)

@@ -29,6 +29,8 @@ pub struct Profile {
     pub scopes: Scopes,
     /// Whether a token is renewed before it ends, where that needs no person.
     pub renew_automatically: bool,
+    /// The format in which its token was copied last, by its name in `handoff`.
+    pub copy_as: Option<String>,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
 }
@@ -40,6 +42,7 @@ record!(Profile {
     redirect_uri,
     scopes,
     renew_automatically,
+    copy_as,
     created_ms,
 });
 
@@ -88,6 +91,7 @@ mod tests {
             redirect_uri: RedirectUri::parse(redirect_uri).unwrap(),
             scopes: Scopes::parse("openid").unwrap(),
             renew_automatically: true,
+            copy_as: None,
             created_ms: 1,
         }
     }

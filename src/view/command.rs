@@ -25,6 +25,13 @@ pub enum Command {
         /// The profile.
         profile: String,
     },
+    /// Remember how a profile's token was copied.
+    ChooseFormat {
+        /// The profile.
+        profile: String,
+        /// The format, by its name in `handoff`.
+        format: String,
+    },
     /// The browser was asked for the hosts that a flow needs.
     PermissionAnswered {
         /// The profile.
@@ -47,6 +54,7 @@ record!(enum Command {
     SaveProfile { id, draft, authorize },
     Authorize { profile },
     Renew { profile },
+    ChooseFormat { profile, format },
     PermissionAnswered { profile, granted },
     Cancel { flow },
     Dismiss { profile },

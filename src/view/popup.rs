@@ -2,6 +2,7 @@
 
 use crate::diagnosis::{Finding, Fix};
 use crate::flow::{Engine, Flow, FlowId, Phase, Step, StepName, StoredToken};
+use crate::handoff::Format;
 use crate::profile::{Profile, ScopeState, TokenRecord};
 use crate::vault::Index;
 
@@ -163,6 +164,8 @@ pub struct ProfileView {
     pub state: CardState,
     /// Its main action; none while a flow runs.
     pub main: Option<MainAction>,
+    /// How its token is copied unless the person chooses otherwise.
+    pub copy_as: Format,
     /// The life of its token.
     pub life: Option<TokenLife>,
     /// The rest, of an open card.
@@ -289,6 +292,11 @@ impl ProfileView {
             name: profile.name.clone(),
             state,
             main,
+            copy_as: profile
+                .copy_as
+                .as_deref()
+                .and_then(Format::from_id)
+                .unwrap_or(Format::Raw),
             life,
             detail,
         }
@@ -395,6 +403,7 @@ mod tests {
             redirect_uri: RedirectUri::parse("http://localhost:8585/callback").unwrap(),
             scopes: Scopes::parse("openid w_member_social").unwrap(),
             renew_automatically: true,
+            copy_as: None,
             created_ms: 0,
         }
     }

@@ -2,11 +2,11 @@
 
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Element, EventTarget, HtmlElement, HtmlProgressElement, MouseEvent};
+use web_sys::{Element, EventTarget, HtmlElement, HtmlProgressElement, HtmlSelectElement, MouseEvent};
 
 use crate::diagnosis::{Finding, Fix};
 use crate::flow::{FlowId, StepName};
-use crate::handoff;
+use crate::handoff::{self, Format, Subject};
 use crate::profile::ScopeState;
 use crate::view::{
     CardState, Command, DetailView, MainAction, PopupView, ProfileView, StepState, StepView, TokenLife, TokenView,
@@ -60,7 +60,10 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
     }
     if is("profile-main") {
         match button.get_attribute("data-action").as_deref() {
-            Some("copy") => copy_token(button, id, |token, _| handoff::raw(&token.access_token).to_owned()),
+            Some("copy") => {
+                let format = with(|page| Some(page.profile(id)?.copy_as.as_deref().and_then(Format::from_id)?));
+                copy_token(button, id, format.unwrap_or(Format::Raw), false);
+            }
             Some("renew") => renew(id),
             _ => authorize(button, id),
         }
@@ -90,11 +93,18 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         });
         return redraw();
     } else if is("copy-token") {
-        copy_token(button, id, |token, _| handoff::raw(&token.access_token).to_owned());
+        copy_token(button, id, Format::Raw, true);
     } else if is("copy-header") {
-        copy_token(button, id, |token, _| handoff::authorization_header(token));
+        copy_token(button, id, Format::Header, true);
     } else if is("copy-curl") {
-        copy_token(button, id, handoff::curl);
+        copy_token(button, id, Format::Curl, true);
+    } else if is("copy-as") {
+        let chosen = button
+            .previous_element_sibling()
+            .and_then(|select| select.dyn_into::<HtmlSelectElement>().ok());
+        if let Some(format) = chosen.and_then(|select| Format::from_id(&select.value())) {
+            copy_token(button, id, format, true);
+        }
     } else if is("profile-redirect-copy")
         && let Some(uri) = with(|page| page.profile(id).map(|profile| profile.redirect_uri.as_str().to_owned()))
     {
@@ -103,17 +113,21 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
     Ok(())
 }
 
-fn copy_token(
-    button: &HtmlElement,
-    id: &str,
-    text: impl FnOnce(&crate::profile::TokenRecord, &'static crate::provider::Provider) -> String,
-) {
+/// Copies the token as a tool takes it. What the person chose is what the card's own Copy does from now on.
+fn copy_token(button: &HtmlElement, id: &str, format: Format, chosen: bool) {
     let text = with(|page| {
-        let provider = page.profile(id)?.provider()?;
-        Some(text(page.token(id)?, provider))
+        let subject = Subject::new(page.profile(id)?, page.token(id)?)?;
+        Some(handoff::write(format, &subject))
     });
     if let Some(text) = text {
         copy(text, button);
+    }
+    let known = with(|page| page.profile(id).and_then(|profile| profile.copy_as.clone()));
+    if chosen && known.as_deref() != Some(format.id()) {
+        command(Command::ChooseFormat {
+            profile: id.to_owned(),
+            format: format.id().to_owned(),
+        });
     }
 }
 
@@ -206,6 +220,12 @@ fn draw_detail(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
     } else {
         let inside = from_template("detail-template")?;
         localise(&inside)?;
+        let select: HtmlSelectElement = find(&inside, ".copy-format")?;
+        select.set_value(view.copy_as.id());
+        if select.selected_index() < 0 {
+            // It has a button of its own.
+            select.set_selected_index(0);
+        }
         card.append_child(&inside)?;
         inside
     };
@@ -228,7 +248,13 @@ fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result
         MainAction::CopyToken => ("copy", "action_copy_token"),
     };
     set_attribute(&button, "data-action", action)?;
-    let text = texts::text(key);
+    let text = match (main, view.copy_as) {
+        (MainAction::CopyToken, format) if format != Format::Raw => {
+            let name = texts::text(&["format_", format.id()].concat());
+            texts::text_with("action_copy_as", &[&name])
+        }
+        _ => texts::text(key),
+    };
     set_attribute(
         &button,
         "aria-label",
