@@ -5,6 +5,8 @@
 //! `$` and backticks in double ones. So the form depends on the value: the first one that they all read alike.
 //! python-dotenv replaces `${name}` in every form, and has no way to write it.
 
+use super::find;
+
 /// `NAME=value`, without a newline.
 pub(super) fn line(name: &str, value: &str) -> String {
     [name, "=", &quoted(value)].concat()
@@ -16,7 +18,7 @@ fn quoted(value: &str) -> String {
         return value.to_owned();
     }
     // python-dotenv makes one of two backslashes in single quotes, and one at the end would hide the quote.
-    if !value.contains('\'') && !value.contains(r"\\") && !value.ends_with('\\') {
+    if !value.contains('\'') && find(value, r"\\").is_none() && !value.ends_with('\\') {
         return ["'", value, "'"].concat();
     }
     // With a single quote and nothing to escape they still agree. Beyond that no form is read alike by all: the value is

@@ -3,11 +3,10 @@
 //! Postman, Bruno and the HTTP clients replace `{{name}}` inside a value when a variable of that name exists, and have no
 //! way to write the braces themselves. A token with such braces has not been seen.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use super::{
     Subject,
-    field::variables,
+    field::{VARIABLES, members},
+    find,
     json::{object, string},
     variable, vendor,
 };
@@ -15,7 +14,7 @@ use super::{
 /// A file to import. The types make Postman hide the token.
 pub(super) fn postman(subject: &Subject<'_>) -> String {
     let mut values = String::from("[");
-    for (index, (name, value)) in variables(subject).iter().enumerate() {
+    for (index, (name, value)) in members(VARIABLES, subject, |value| value).iter().enumerate() {
         values.push_str(if index == 0 { "\n    " } else { ",\n    " });
         let kind = if index == 0 { "\"secret\"" } else { "\"default\"" };
         let members = [
@@ -37,16 +36,13 @@ pub(super) fn postman(subject: &Subject<'_>) -> String {
 
 /// What stands in Insomnia's environment editor.
 pub(super) fn insomnia(subject: &Subject<'_>) -> String {
-    let members: Vec<_> = variables(subject)
-        .into_iter()
-        .map(|(name, value)| (name, string(&nunjucks(value))))
-        .collect();
+    let members = members(VARIABLES, subject, |value| Some(string(&nunjucks(value?))));
     object(&members, "") + "\n"
 }
 
 /// Insomnia renders each value with Nunjucks: one that would mean something there is written as a string of it.
 fn nunjucks(value: String) -> String {
-    if !["{{", "{%", "{#"].iter().any(|tag| value.contains(tag)) {
+    if !["{{", "{%", "{#"].iter().any(|tag| find(&value, tag).is_some()) {
         return value;
     }
     let escaped = value.replace('\\', r"\\").replace('"', "\\\"");
@@ -57,10 +53,9 @@ fn nunjucks(value: String) -> String {
 /// around it. Newer versions read more lines between `'''`. Secret variables are no choice: their values stand elsewhere.
 pub(super) fn bruno(subject: &Subject<'_>) -> String {
     let mut out = String::from("vars {\n");
-    for (name, value) in variables(subject) {
+    for (name, value) in members(VARIABLES, subject, |value| value) {
         let value = if value.contains(['\n', '\r']) {
-            let lines: Vec<_> = value.lines().collect();
-            ["'''\n    ", &lines.join("\n    "), "\n  '''"].concat()
+            ["'''\n    ", &value.replace('\n', "\n    "), "\n  '''"].concat()
         } else {
             value
         };
@@ -72,10 +67,7 @@ pub(super) fn bruno(subject: &Subject<'_>) -> String {
 
 /// A file with one environment, named as the profile.
 pub(super) fn http_client(subject: &Subject<'_>) -> String {
-    let members: Vec<_> = variables(subject)
-        .into_iter()
-        .map(|(name, value)| (name, string(&value)))
-        .collect();
+    let members = members(VARIABLES, subject, |value| Some(string(&value?)));
     object(&[(subject.profile, object(&members, "  "))], "") + "\n"
 }
 
@@ -87,10 +79,30 @@ pub(super) fn kubernetes(subject: &Subject<'_>) -> String {
         "-access-token\ntype: Opaque\ndata:\n  ",
         &variable(subject.provider),
         ": \"",
-        &STANDARD.encode(subject.token()),
+        &base64(subject.token().as_bytes()),
         "\"\n",
     ]
     .concat()
+}
+
+/// Base64 of RFC 4648 §4. The module of the pages does not have the crate for it, which is several times as large.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in bytes.chunks(3) {
+        let bits = (0..3).fold(0, |bits, place| {
+            bits << 8 | three.get(place).map_or(0, |byte| usize::from(*byte))
+        });
+        for place in 0..4 {
+            let sign = if place <= three.len() {
+                ALPHABET[bits >> (18 - 6 * place) & 63]
+            } else {
+                b'='
+            };
+            out.push(sign.into());
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -135,6 +147,23 @@ mod tests {
             "vars {\n  access_token: AQ {x}: #1\n  token_type: Bearer\n  scope: openid\n  expires_at: 2024-01-13T22:13:20Z\n  \
              client_id: '''\n    two\n    lines\n  '''\n}\n"
         );
+    }
+
+    #[test]
+    fn base64_of_every_length() {
+        // RFC 4648 §10
+        for (text, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+            ("\0\u{7f}>?~~\u{fffd}", "AH8+P35+77+9"),
+        ] {
+            assert_eq!(base64(text.as_bytes()), encoded, "{text}");
+        }
     }
 
     #[test]

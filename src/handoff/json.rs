@@ -4,15 +4,9 @@ use super::{Subject, field};
 
 /// The token's data; `null` is what is not known.
 pub(super) fn record(subject: &Subject<'_>) -> String {
-    let members: Vec<_> = field::RECORD
-        .iter()
-        .map(|(name, value)| {
-            (
-                *name,
-                value(subject).map_or_else(|| "null".to_owned(), |value| string(&value)),
-            )
-        })
-        .collect();
+    let members = field::members(field::RECORD, subject, |value| {
+        Some(value.map_or_else(|| "null".to_owned(), |value| string(&value)))
+    });
     object(&members, "") + "\n"
 }
 

@@ -220,6 +220,11 @@ fn vendor(provider: &Provider) -> &'static str {
     id.split_once('-').map_or(id, |(first, _)| first)
 }
 
+/// Where two ASCII characters stand. `str::find` takes any text, by an algorithm that is as large as a whole format.
+fn find(text: &str, two: &str) -> Option<usize> {
+    text.as_bytes().windows(2).position(|window| window == two.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use super::{
     Subject,
     field::{ALL, field_names},
+    find,
 };
 
 /// Why a template can't be filled.
@@ -35,7 +36,7 @@ fn known() -> String {
 pub fn fill(template: &str, subject: &Subject<'_>) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
-    while let Some(start) = rest.find("{{") {
+    while let Some(start) = find(rest, "{{") {
         let (before, from) = rest.split_at(start);
         out.push_str(before);
         if let Some(after) = from.strip_prefix("{{{{") {
@@ -45,17 +46,17 @@ pub fn fill(template: &str, subject: &Subject<'_>) -> Result<String, TemplateErr
             out.push('{');
             rest = &from[1..];
         } else {
-            let Some((name, after)) = from[2..].split_once("}}") else {
+            let Some(end) = find(from, "}}") else {
                 let read = template.len() - from.len();
                 let line = template[..read].matches('\n').count() + 1;
                 return Err(TemplateError::Unclosed { line });
             };
-            let name = name.trim();
+            let name = from[2..end].trim();
             let Some((_, value)) = ALL.iter().find(|(own, _)| *own == name) else {
                 return Err(TemplateError::UnknownField { name: name.to_owned() });
             };
             out.push_str(&value(subject).unwrap_or_default());
-            rest = after;
+            rest = &from[end + 2..];
         }
     }
     out.push_str(rest);
