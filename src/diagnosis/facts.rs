@@ -43,7 +43,7 @@ impl RequestFacts {
 
     /// The finding of a client that was not recognised, where the request itself explains it (linkedin.md section 10,
     /// symptoms 1 to 3, and section 2, native PKCE variant).
-    pub(super) fn client_cause(&self, provider: &Provider) -> Option<Finding> {
+    pub(super) fn client_cause(self, provider: &Provider) -> Option<Finding> {
         if provider.secret == SecretRule::None {
             return Some(with("native_not_enabled", Vec::new(), Fix::EditProfile));
         }

@@ -127,7 +127,7 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         }
         Failure::Redirect(error) => redirect(error, provider),
         Failure::Transport(error) => transport(error),
-        Failure::Token(error) => diagnose_exchange(error, provider, &RequestFacts::of(provider)),
+        Failure::Token(error) => diagnose_exchange(error, provider, RequestFacts::of(provider)),
     }
 }
 
@@ -221,7 +221,7 @@ fn transport(error: &TransportError) -> Finding {
 
 /// Explains a token endpoint's answer by the request that it belongs to.
 #[must_use]
-pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: &RequestFacts) -> Finding {
+pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: RequestFacts) -> Finding {
     match error {
         TokenError::Refused {
             status,
@@ -289,7 +289,7 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: &Requ
 }
 
 /// A page instead of JSON. LinkedIn's edge has refused a `code_verifier` so (linkedin.md section 4).
-fn not_json(status: u16, provider: &Provider, request: &RequestFacts) -> Finding {
+fn not_json(status: u16, provider: &Provider, request: RequestFacts) -> Finding {
     if status == 403
         && request.verifier_sent
         && let Some(finding) = request.client_cause(provider)
@@ -376,7 +376,7 @@ fn refused(response: &HttpResponse, provider: &Provider, secrets: &[&str], rows:
     let Err(error) = parse_token_response(response) else {
         return plain("introspection_malformed");
     };
-    let finding = diagnose_exchange(&error.without(secrets), provider, &RequestFacts::of(provider));
+    let finding = diagnose_exchange(&error.without(secrets), provider, RequestFacts::of(provider));
     match Answer::find(rows, response.status, "", "") {
         Some(answer) if finding.code.starts_with("token_") => Finding {
             evidence: finding.evidence,
