@@ -166,7 +166,7 @@ fn finding(evidence: &Value) -> Option<Finding> {
         "token answer" => {
             let error = parse_token_response(&response(answer)).unwrap_err().without(&secrets);
             let facts = request(evidence, provider);
-            let finding = diagnose_exchange(&error, provider, &facts);
+            let finding = diagnose_exchange(&error, provider, facts);
             if facts == RequestFacts::of(provider) {
                 assert_eq!(diagnose(&Failure::Token(error), provider, &hosts), finding);
             }

@@ -2,20 +2,9 @@
 
 use super::{Finding, Fix};
 
-/// What stands in the placeholders of a finding's texts.
-#[derive(Clone, Copy)]
-enum Argument {
-    /// Nothing.
-    None,
-    /// What the description has in double quotes.
-    Quoted,
-    /// The first number of the description.
-    Number,
-    /// The first path of the description, such as `/memberId`.
-    Path,
-    /// What the token may not do, such as `ugcPosts.CREATE.NO_VERSION`.
-    Operation,
-}
+/// Cuts what stands in the placeholder of a finding's texts out of a description. A pointer, so that a module without the
+/// REST API's table goes without its cutters.
+type Argument = fn(&str) -> Option<&str>;
 
 /// How much an answer of the REST API says by itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,7 +27,7 @@ pub(super) struct Answer {
     contains: &'static str,
     /// The finding.
     pub(super) finding: &'static str,
-    /// Its placeholders.
+    /// Its placeholder.
     argument: Argument,
     /// What else decides.
     pub(super) cause: Cause,
@@ -70,16 +59,9 @@ impl Answer {
 
     /// The finding of this row.
     pub(super) fn explain(&self, description: &str) -> Finding {
-        let argument = match self.argument {
-            Argument::None => None,
-            Argument::Quoted => quoted(description),
-            Argument::Number => run(description, |c| c.is_ascii_digit(), |c| c.is_ascii_digit()).or(UNNAMED),
-            Argument::Path => run(description, |c| c == '/', |c| !c.is_whitespace() && c != ']').or(UNNAMED),
-            Argument::Operation => operation(description).or(UNNAMED),
-        };
         Finding {
             code: self.finding.to_owned(),
-            args: argument.into_iter().map(str::to_owned).collect(),
+            args: (self.argument)(description).into_iter().map(str::to_owned).collect(),
             fix: self.fix.clone(),
             evidence: None,
         }
@@ -98,6 +80,25 @@ impl Answer {
 
 /// In the place of a detail that the answer leaves out.
 const UNNAMED: Option<&str> = Some("?");
+
+fn none(_: &str) -> Option<&str> {
+    None
+}
+
+/// The first number.
+fn number(text: &str) -> Option<&str> {
+    run(text, |c| c.is_ascii_digit(), |c| c.is_ascii_digit()).or(UNNAMED)
+}
+
+/// The first path, such as `/memberId`.
+fn path(text: &str) -> Option<&str> {
+    run(text, |c| c == '/', |c| !c.is_whitespace() && c != ']').or(UNNAMED)
+}
+
+/// What the token may not do, such as `ugcPosts.CREATE.NO_VERSION`.
+fn denied(text: &str) -> Option<&str> {
+    operation(text).or(UNNAMED)
+}
 
 /// What a 403 names: `ugcPosts.CREATE.NO_VERSION`, or `GET /me` in older answers (linkedin.md section 8).
 pub(super) fn operation(message: &str) -> Option<&str> {
@@ -122,7 +123,7 @@ const fn row(error: &'static str, contains: &'static str, finding: &'static str,
 }
 
 const fn row_quoted(error: &'static str, contains: &'static str, finding: &'static str, fix: Fix) -> Answer {
-    rest_row(0, error, contains, finding, fix).with(Argument::Quoted)
+    rest_row(0, error, contains, finding, fix).with(quoted)
 }
 
 const fn rest_row(status: u16, error: &'static str, contains: &'static str, finding: &'static str, fix: Fix) -> Answer {
@@ -131,7 +132,7 @@ const fn rest_row(status: u16, error: &'static str, contains: &'static str, find
         error,
         contains,
         finding,
-        argument: Argument::None,
+        argument: none,
         cause: Cause::Certain,
         fix,
     }
@@ -259,7 +260,7 @@ pub(super) static REST_ANSWERS: &[Answer] = &[
     rest_row(401, "", "Empty oauth2", "token_absent", Fix::CopyToken),
     rest_row(401, "", "authentication schema", "authorization_scheme", Fix::CopyToken),
     row("INVALID_ACCESS_TOKEN", "", "token_invalid", Fix::CopyToken).because(Cause::Token),
-    rest_row(403, "", "Unpermitted fields", "fields_unpermitted", Fix::ChangeRequest).with(Argument::Path),
+    rest_row(403, "", "Unpermitted fields", "fields_unpermitted", Fix::ChangeRequest).with(path),
     row("VERSION_MISSING", "", "version_missing", Fix::ChangeRequest),
     rest_row(
         400,
@@ -268,8 +269,8 @@ pub(super) static REST_ANSWERS: &[Answer] = &[
         "version_missing",
         Fix::ChangeRequest,
     ),
-    row("NONEXISTENT_VERSION", "", "version_dead", Fix::ChangeRequest).with(Argument::Number),
-    rest_row(426, "", "", "version_dead", Fix::ChangeRequest).with(Argument::Number),
+    row("NONEXISTENT_VERSION", "", "version_dead", Fix::ChangeRequest).with(number),
+    rest_row(426, "", "", "version_dead", Fix::ChangeRequest).with(number),
     rest_row(
         429,
         "",
@@ -281,19 +282,19 @@ pub(super) static REST_ANSWERS: &[Answer] = &[
     row("RESOURCE_NOT_FOUND", "", "resource_unknown", Fix::ChangeRequest),
     row("", "No virtual resource found", "resource_unknown", Fix::ChangeRequest),
     row("", "Not enough permissions", "api_access_denied", Fix::OpenProductsTab)
-        .with(Argument::Operation)
+        .with(denied)
         .because(Cause::Permission),
     row("", "Invalid access token", "token_invalid", Fix::CopyToken).because(Cause::Token),
     row("", "throttle limit", "api_throttled", Fix::CheckLater),
     rest_row(401, "", "", "token_invalid", Fix::CopyToken).because(Cause::Token),
     rest_row(403, "", "", "api_access_denied", Fix::OpenProductsTab)
-        .with(Argument::Operation)
+        .with(denied)
         .because(Cause::Permission),
     rest_row(404, "", "", "resource_unknown", Fix::ChangeRequest),
     rest_row(405, "", "", "method_refused", Fix::ChangeRequest),
     rest_row(411, "", "", "length_missing", Fix::ChangeRequest),
     rest_row(414, "", "", "url_too_long", Fix::ChangeRequest),
-    rest_row(422, "", "", "body_refused", Fix::ChangeRequest).with(Argument::Path),
+    rest_row(422, "", "", "body_refused", Fix::ChangeRequest).with(path),
     rest_row(504, "", "", "api_timeout", Fix::CheckLater),
     rest_row(400, "", "", "api_bad_request", Fix::ChangeRequest),
 ];

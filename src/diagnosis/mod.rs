@@ -128,7 +128,7 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         }
         Failure::Redirect(error) => redirect(error, provider),
         Failure::Transport(error) => transport(error),
-        Failure::Token(error) => diagnose_exchange(error, provider, &RequestFacts::of(provider)),
+        Failure::Token(error) => diagnose_exchange(error, provider, RequestFacts::of(provider)),
     }
 }
 
@@ -250,7 +250,7 @@ fn transport(error: &TransportError) -> Finding {
 
 /// Explains a token endpoint's answer by the request that it belongs to.
 #[must_use]
-pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: &RequestFacts) -> Finding {
+pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: RequestFacts) -> Finding {
     match error {
         TokenError::Refused {
             status,
@@ -405,7 +405,7 @@ fn refused(response: &HttpResponse, provider: &Provider, secrets: &[&str], rows:
     let Err(error) = parse_token_response(response) else {
         return plain("introspection_malformed");
     };
-    let finding = diagnose_exchange(&error.without(secrets), provider, &RequestFacts::of(provider));
+    let finding = diagnose_exchange(&error.without(secrets), provider, RequestFacts::of(provider));
     match Answer::find(rows, response.status, "", "") {
         Some(answer) if finding.code.starts_with("token_") => Finding {
             evidence: finding.evidence,
