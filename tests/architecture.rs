@@ -21,7 +21,16 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("vault", &["plain", "oauth", "provider", "profile", "flow"]),
     (
         "view",
-        &["plain", "oauth", "provider", "profile", "diagnosis", "flow", "vault"],
+        &[
+            "plain",
+            "oauth",
+            "provider",
+            "profile",
+            "diagnosis",
+            "flow",
+            "vault",
+            "handoff",
+        ],
     ),
     (
         "browser",
@@ -261,6 +270,7 @@ fn every_text_is_used_and_every_key_exists() {
         let parts = [
             ("state_", ""),
             ("step_state_", ""),
+            ("format_", ""),
             ("error_client_id_", ""),
             ("error_client_secret_", ""),
             ("error_redirect_uri_", ""),

@@ -141,7 +141,7 @@ pub fn diagnose_renewal(failure: &Failure, provider: &Provider, hosts: &[String]
                 grant: Grant::RefreshToken,
                 ..RequestFacts::of(provider)
             };
-            diagnose_exchange(error, provider, &request)
+            diagnose_exchange(error, provider, request)
         }
         other => diagnose(other, provider, hosts),
     };
@@ -294,7 +294,7 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: Reque
                 "\n",
                 excerpt,
             ])),
-            ..not_json(*status, provider, *request)
+            ..not_json(*status, provider, request)
         },
         TokenError::Status { status, excerpt } => {
             let evidence = joined(&["HTTP ", &status.to_string()]);
@@ -303,7 +303,7 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: Reque
                 ..if excerpt.starts_with(['{', '[']) {
                     by_status(*status).unwrap_or_else(|| with("token_malformed", vec![evidence], Fix::AuthorizeAgain))
                 } else {
-                    not_json(*status, provider, *request)
+                    not_json(*status, provider, request)
                 }
             }
         }

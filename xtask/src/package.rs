@@ -154,11 +154,14 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Above 9 Zopfli takes over: the same format, a fifteenth smaller than the best of the usual way.
+const COMPRESSION: i64 = 12;
+
 /// Packs a directory: entries in the order of their names, no times, no owners, one compression.
 fn pack(directory: &Path) -> Result<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
+        .compression_level(Some(COMPRESSION))
         .last_modified_time(DateTime::DEFAULT)
         .unix_permissions(0o644);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));

@@ -61,7 +61,7 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
     if is("profile-main") {
         match button.get_attribute("data-action").as_deref() {
             Some("copy") => {
-                let format = with(|page| Some(page.profile(id)?.copy_as.as_deref().and_then(Format::from_id)?));
+                let format = with(|page| page.profile(id)?.copy_as.as_deref().and_then(Format::from_id));
                 copy_token(button, id, format.unwrap_or(Format::Raw), false);
             }
             Some("renew") => renew(id),
