@@ -30,6 +30,8 @@ pub(crate) struct Needs {
     checkers: bool,
     browsers: Vec<Browser>,
     chromedriver: bool,
+    /// Programs that read what the handoff writes
+    readers: bool,
 }
 
 impl Needs {
@@ -41,6 +43,12 @@ impl Needs {
     /// And rustfmt and clippy.
     pub(crate) fn and_checkers(mut self) -> Self {
         self.checkers = true;
+        self
+    }
+
+    /// And the programs that read what the handoff writes; Node is one of them.
+    pub(crate) fn and_readers(mut self) -> Self {
+        self.readers = true;
         self
     }
 
@@ -100,7 +108,8 @@ impl Tools {
 /// A program of the system: how it is named, chosen and installed.
 struct Program {
     what: &'static str,
-    variable: &'static str,
+    /// Names its path where the search path does not; none where it is called by its name.
+    variable: Option<&'static str>,
     names: &'static [&'static str],
     /// The oldest version that runs the extension, as in its manifest.
     oldest: Option<u32>,
@@ -110,7 +119,7 @@ struct Program {
 
 const CHROMIUM: Program = Program {
     what: "Chromium",
-    variable: "TOKENKEEP_CHROMIUM",
+    variable: Some("TOKENKEEP_CHROMIUM"),
     names: &["chromium", "google-chrome", "chromium-browser", "google-chrome-stable"],
     oldest: Some(121),
     debian_package: "chromium",
@@ -119,7 +128,7 @@ const CHROMIUM: Program = Program {
 
 const CHROMEDRIVER: Program = Program {
     what: "chromedriver",
-    variable: "TOKENKEEP_CHROMEDRIVER",
+    variable: Some("TOKENKEEP_CHROMEDRIVER"),
     names: &["chromedriver"],
     oldest: None,
     debian_package: "chromium-driver",
@@ -128,27 +137,53 @@ const CHROMEDRIVER: Program = Program {
 
 const FIREFOX: Program = Program {
     what: "Firefox",
-    variable: "TOKENKEEP_FIREFOX",
+    variable: Some("TOKENKEEP_FIREFOX"),
     names: &["firefox-esr", "firefox"],
     oldest: Some(142),
     debian_package: "firefox-esr",
     elsewhere: "install Firefox 142 or newer with the system's package manager",
 };
 
+const PYTHON: Program = Program {
+    what: "Python 3",
+    variable: None,
+    names: &["python3"],
+    oldest: None,
+    debian_package: "python3",
+    elsewhere: "install Python 3 with the system's package manager",
+};
+
+const CURL: Program = Program {
+    what: "curl",
+    variable: None,
+    names: &["curl"],
+    oldest: None,
+    debian_package: "curl",
+    elsewhere: "install curl with the system's package manager",
+};
+
 impl Program {
     /// The path in the environment, or else the first name on the search path.
     fn find(&self) -> Result<Option<PathBuf>> {
-        if let Some(path) = env::var_os(self.variable).filter(|path| !path.is_empty()) {
+        if let Some(variable) = self.variable
+            && let Some(path) = env::var_os(variable).filter(|path| !path.is_empty())
+        {
             let path = PathBuf::from(path);
             ensure!(
                 path.is_file(),
-                "${} is {}: there is no such file",
-                self.variable,
+                "${variable} is {}: there is no such file",
                 path.display()
             );
             return Ok(Some(path));
         }
         Ok(self.names.iter().find_map(|name| process::which(name)))
+    }
+
+    /// What to do with its variable instead, if it has one.
+    fn or_variable(&self, before: &str, after: &str) -> String {
+        self.variable
+            .map(|variable| [before, variable, after].concat())
+            .unwrap_or_default()
     }
 
     /// The program, if it is there; an error if it is too old.
@@ -159,11 +194,11 @@ impl Program {
             let major = first_number(&says).with_context(|| format!("{} does not say its version", path.display()))?;
             ensure!(
                 major >= oldest,
-                "{} is {}: {} or set ${} to the path of a newer one",
+                "{} is {}: {}{}",
                 path.display(),
                 says.trim(),
                 self.elsewhere,
-                self.variable
+                self.or_variable(" or set $", " to the path of a newer one")
             );
         }
         Ok(Some(path))
@@ -189,6 +224,9 @@ pub(crate) fn ensure(workspace: &Workspace, needs: &Needs) -> Result<Tools> {
     }
     if needs.browsers.contains(&Browser::Firefox) {
         programs.push(&FIREFOX);
+    }
+    if needs.readers {
+        programs.extend([&PYTHON, &CURL]);
     }
     install_programs(&programs)?;
     let found = |wanted: bool, program: &Program| if wanted { program.find_usable() } else { Ok(None) };
@@ -387,8 +425,10 @@ fn install_programs(programs: &[&Program]) -> Result<()> {
         Apt::NotDebian => {
             for program in &missing {
                 note(&format!(
-                    "{}: {}; if it is there under another name, set ${} to its path",
-                    program.what, program.elsewhere, program.variable
+                    "{}: {}{}",
+                    program.what,
+                    program.elsewhere,
+                    program.or_variable("; if it is there under another name, set $", " to its path")
                 ));
             }
             bail!("missing: {} (looked for {})", name_all(&missing), looked_for(&missing))

@@ -52,7 +52,8 @@ impl Part {
     /// What this part cannot do without, beyond what the others need.
     fn add_needs(self, needs: Needs) -> Needs {
         match self {
-            Self::Native | Self::Package => needs,
+            Self::Package => needs,
+            Self::Native => needs.and_readers(),
             Self::Lint => needs.and_checkers(),
             Self::Browser => needs.and_chromedriver(),
             Self::E2eChromium | Self::SoakChromium => needs.and_browser(Browser::Chromium),
