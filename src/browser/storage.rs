@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::plain::{Plain, Record};
 
-use super::api::{self, StorageArea, answer, api, property};
+use super::api::{self, StorageArea, answer, api, object, property};
 
 /// What a read gave: several keys at once.
 pub(super) struct Records(JsValue);
@@ -84,9 +84,31 @@ pub(super) fn session() -> StorageArea {
     api().storage().session()
 }
 
-/// Calls back on each change in either area.
-pub(super) fn on_changed(callback: impl FnMut() + 'static) {
-    let callback = wasm_bindgen::closure::Closure::<dyn FnMut()>::new(callback);
+/// What has changed in one area.
+pub(super) struct Changes(JsValue);
+
+impl Changes {
+    /// Whether a key with one of these beginnings is among them.
+    pub(super) fn touch(&self, beginnings: &[&str]) -> bool {
+        let keys = js_sys::Object::keys(self.0.unchecked_ref::<js_sys::Object>());
+        keys.iter().filter_map(|key| key.as_string()).any(|key| {
+            let mut beginnings = beginnings.iter();
+            beginnings.any(|beginning| key.starts_with(beginning))
+        })
+    }
+
+    /// The new record under a key that is among them; none when it was removed.
+    pub(super) fn get<T: Record>(&self, key: &str) -> Result<Option<T>, JsValue> {
+        let value = object([(key, property(&property(&self.0, key), "newValue"))]);
+        Records(value.into()).get(key)
+    }
+}
+
+/// Calls back on each change, with the name of its area.
+pub(super) fn on_changed(mut callback: impl FnMut(Changes, &str) + 'static) {
+    let callback = wasm_bindgen::closure::Closure::<dyn FnMut(JsValue, JsValue)>::new(move |changes, area: JsValue| {
+        callback(Changes(changes), &area.as_string().unwrap_or_default());
+    });
     api()
         .storage()
         .on_changed()

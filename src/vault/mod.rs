@@ -20,22 +20,29 @@ pub const HEAD_KEYS: [&str; 2] = [SCHEMA_KEY, INDEX_KEY];
 /// Key of the [`Engine`](crate::flow::Engine) in `storage.session`.
 pub const ENGINE_KEY: &str = "engine";
 
+/// How the keys begin of what a page shows.
+pub const SHOWN_RECORDS: [&str; 4] = [SCHEMA_KEY, INDEX_KEY, PROFILE, TOKEN];
+
+const PROFILE: &str = "profile:";
+const SECRET: &str = "secret:";
+const TOKEN: &str = "token:";
+
 /// Key of a [`Profile`](crate::profile::Profile) in `storage.local`.
 #[must_use]
 pub fn profile_key(id: &str) -> String {
-    ["profile:", id].concat()
+    [PROFILE, id].concat()
 }
 
 /// Key of a [`SecretRecord`] in `storage.local`.
 #[must_use]
 pub fn secret_key(id: &str) -> String {
-    ["secret:", id].concat()
+    [SECRET, id].concat()
 }
 
 /// Key of a [`StoredToken`](crate::flow::StoredToken) in `storage.local`.
 #[must_use]
 pub fn token_key(id: &str) -> String {
-    ["token:", id].concat()
+    [TOKEN, id].concat()
 }
 
 /// The profiles in the person's order. A renewal does not touch it.

@@ -7,7 +7,7 @@ use web_sys::{Element, EventTarget, HtmlElement, HtmlProgressElement, HtmlSelect
 use crate::diagnosis::{Finding, Fix};
 use crate::flow::{FlowId, StepName};
 use crate::handoff::{self, Format, Subject};
-use crate::profile::ScopeState;
+use crate::profile::{ProfileDraft, ScopeState};
 use crate::view::{
     CardState, Command, DetailView, MainAction, PopupView, ProfileView, StepState, StepView, TokenLife, TokenView,
 };
@@ -69,16 +69,21 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         }
         return Ok(());
     }
-    if is("profile-renew") || (is("finding-action") && button.get_attribute("data-fix").as_deref() == Some("renew")) {
+    let fix = button.get_attribute("data-fix").filter(|_| is("finding-action"));
+    match fix.as_deref() {
+        Some("scope") => return change_scopes(button, id),
+        Some("portal") => return open_portal(id),
+        _ => {}
+    }
+    if is("profile-renew") || fix.as_deref() == Some("renew") {
         renew(id);
         return Ok(());
     }
-    if is("profile-authorize") || (is("finding-action") && button.get_attribute("data-fix").as_deref() != Some("edit"))
-    {
+    if is("profile-authorize") || matches!(fix.as_deref(), Some("authorize" | "allow")) {
         authorize(button, id);
         return Ok(());
     }
-    if is("profile-edit") || is("finding-action") {
+    if is("profile-edit") || fix.as_deref() == Some("edit") {
         with(|page| page.form = page.profile(id).map(Form::edit));
         return redraw();
     }
@@ -105,7 +110,7 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         if let Some(format) = chosen.and_then(|select| Format::from_id(&select.value())) {
             copy_token(button, id, format, true);
         }
-    } else if is("profile-redirect-copy")
+    } else if (is("profile-redirect-copy") || fix.as_deref() == Some("copy-uri"))
         && let Some(uri) = with(|page| page.profile(id).map(|profile| profile.redirect_uri.as_str().to_owned()))
     {
         copy(uri, button);
@@ -143,6 +148,52 @@ fn authorize(button: &HtmlElement, id: &str) {
         command(Command::Authorize { profile: id.to_owned() });
     }
     spawn_local(pass_on(asked, id.to_owned()));
+}
+
+/// The button that asks without a scope, or for its successors: the profile is saved so, and a flow starts at once.
+fn change_scopes(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
+    let scope = button.get_attribute("data-scope").unwrap_or_default();
+    let successor = button.get_attribute("data-successor").unwrap_or_default();
+    let Some(profile) = with(|page| page.profile(id).cloned()) else {
+        return Ok(());
+    };
+    let kept = profile.scopes.iter().filter(|name| *name != scope);
+    let wanted = kept
+        .chain(successor.split_ascii_whitespace())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if wanted.is_empty() {
+        // Which ones instead is for the person to say.
+        with(|page| page.form = Some(Form::edit(&profile)));
+        return redraw();
+    }
+    let draft = ProfileDraft {
+        name: profile.name.clone(),
+        provider: profile.provider.clone(),
+        client_id: profile.client_id.clone(),
+        // The stored one stays.
+        client_secret: String::new(),
+        redirect_uri: profile.redirect_uri.as_str().to_owned(),
+        scope: wanted,
+        renew_automatically: profile.renew_automatically,
+    };
+    let asked = ask_for(&profile.hosts());
+    command(Command::SaveProfile {
+        id: Some(profile.id.clone()),
+        draft,
+        authorize: true,
+    });
+    spawn_local(pass_on(asked, profile.id));
+    Ok(())
+}
+
+/// The page of the provider where the app is set up.
+fn open_portal(id: &str) -> Result<(), JsValue> {
+    let url = with(|page| Some(page.profile(id)?.provider()?.app_settings_url));
+    if let (Some(window), Some(url)) = (web_sys::window(), url) {
+        window.open_with_url_and_target_and_features(url, "_blank", "noopener,noreferrer")?;
+    }
+    Ok(())
 }
 
 /// The click that renews: the token endpoint's host is all that it needs, and nearly always granted already.
@@ -287,18 +338,24 @@ fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue
     let fix = match finding.fix {
         Fix::AllowAccess => "allow",
         Fix::Renew => "renew",
-        Fix::EditProfile
-        | Fix::CopyRedirectUri
-        | Fix::DropScope { .. }
-        | Fix::ReplaceScope { .. }
-        | Fix::SwitchClientAuthentication
-        | Fix::OpenAuthTab => "edit",
-        _ => "authorize",
+        Fix::DropScope { .. } | Fix::ReplaceScope { .. } => "scope",
+        Fix::CopyRedirectUri => "copy-uri",
+        Fix::OpenAuthTab | Fix::OpenProductsTab => "portal",
+        Fix::EditProfile | Fix::SwitchClientAuthentication => "edit",
+        Fix::AuthorizeAgain | Fix::CopyToken | Fix::CheckLater | Fix::ChangeRequest => "authorize",
     };
     set_attribute(&action, "data-fix", fix)?;
+    if let Fix::DropScope { scope } | Fix::ReplaceScope { scope, .. } = &finding.fix {
+        set_attribute(&action, "data-scope", scope)?;
+    }
+    if let Fix::ReplaceScope { successor, .. } = &finding.fix {
+        set_attribute(&action, "data-successor", successor)?;
+    } else {
+        action.remove_attribute("data-successor")?;
+    }
     set_text(&action, &say("_action"));
     // Authorize and Allow access are the card's main action already.
-    show(&action, matches!(fix, "edit" | "renew"));
+    show(&action, fix != "authorize" && fix != "allow");
     show_in(card, ".finding-evidence", finding.evidence.is_some())?;
     set_text_in(
         card,

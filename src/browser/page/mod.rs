@@ -24,7 +24,7 @@ use crate::view::{Command, Model, PopupView, Reply, VISIBLE_AT_FIRST};
 
 use super::api::{answer, api, object, strings, words};
 use super::dom::{self, by_id, document, for_each};
-use super::storage::{ask, asked, from_js, local, on_changed, read, session, to_js};
+use super::storage::{Changes, ask, asked, from_js, local, on_changed, read, session, to_js};
 use super::{clock, texts};
 
 thread_local! {
@@ -55,6 +55,8 @@ struct Page {
     /// How many reads of storage were begun, and the newest whose result was taken.
     begun: u32,
     taken: u32,
+    /// The same for the engine, which also comes with its changes.
+    engine_taken: u32,
 }
 
 impl Page {
@@ -74,6 +76,7 @@ impl Page {
             keys: String::new(),
             begun: 0,
             taken: 0,
+            engine_taken: 0,
         }
     }
 
@@ -127,17 +130,32 @@ pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<S
     redraw()?;
     // The rest can wait until the main action stands.
     setup::listen()?;
-    on_changed(|| {
-        spawn_local(async {
-            let redrawn = match load().await {
-                Ok(()) => redraw(),
-                Err(error) => Err(error),
-            };
-            report(redrawn);
-        });
-    });
+    on_changed(|changes, area| report(changed(&changes, area)));
     // Time left is text, and time goes by.
     dom::every(1000, || report(redraw()));
+    Ok(())
+}
+
+/// A change comes with its new value, so the engine, which changes at every step of a flow, is not read again.
+fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
+    if area == "session" {
+        if !changes.touch(&[vault::ENGINE_KEY]) {
+            return Ok(());
+        }
+        let engine: Option<Engine> = changes.get(vault::ENGINE_KEY)?;
+        with(|page| {
+            page.begun += 1;
+            page.engine_taken = page.begun;
+            page.engine = engine.unwrap_or_default();
+        });
+        return redraw();
+    }
+    if area == "local" && changes.touch(&vault::SHOWN_RECORDS) {
+        spawn_local(async {
+            let loaded = load().await;
+            report(loaded.and_then(|()| redraw()));
+        });
+    }
     Ok(())
 }
 
@@ -230,7 +248,9 @@ async fn load_from(
         page.keys = keys;
         page.profiles = profiles;
         page.tokens = tokens;
-        page.engine = engine;
+        if turn > page.engine_taken {
+            page.engine = engine;
+        }
         page.index = index;
     });
     Ok(())

@@ -1,0 +1,66 @@
+// Findings whose button mends the profile: before the click no token, after it one.
+
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+
+import { stage } from './lib/stage.mjs';
+
+const on = await stage();
+
+beforeEach(async () => {
+  const { tokenkeep, sandbox, browser } = on;
+  await browser.setPrompts('allow');
+  await tokenkeep.startOver();
+  await tokenkeep.grantHosts();
+  await sandbox.session(sandbox.ready.member.username);
+});
+
+/** A profile whose flow fails with this finding. */
+async function failing(scope, code) {
+  const { tokenkeep } = on;
+  const id = await tokenkeep.addSandboxProfile('live_https', { scope });
+  const flow = await tokenkeep.authorize(id);
+  assert.equal(await flow.outcome(), code);
+  await tokenkeep.finding(id);
+  return { id, button: `${tokenkeep.card(id)} .finding-action` };
+}
+
+/** Presses the finding's button and completes the flow that it starts. */
+async function press({ id, button }) {
+  const { tokenkeep, browser } = on;
+  const { ended } = await tokenkeep.engine();
+  const tabs = new Set((await browser.pages()).map(({ page }) => page));
+  await tokenkeep.click(button);
+  const flow = await tokenkeep.startedFlow(id, new Set([ended[id].flow]), tabs);
+  await flow.complete();
+  return (await tokenkeep.local(`profile:${id}`))[`profile:${id}`];
+}
+
+describe('a scope that LinkedIn refuses', () => {
+  test('a legacy one gives way to its successors', async () => {
+    const { tokenkeep } = on;
+    const failed = await failing('r_liteprofile email', 'unauthorized_scope_legacy');
+    assert.equal(await tokenkeep.text(failed.button), 'Ask for openid profile instead');
+    const profile = await press(failed);
+    assert.deepEqual(String(profile.scopes).split(/[ ,]/).sort(), ['email', 'openid', 'profile']);
+  });
+
+  test('one of a product that the app has not is left out', async () => {
+    const { tokenkeep, sandbox } = on;
+    const failed = await failing('openid r_ads profile', 'unauthorized_scope');
+    assert.equal(await tokenkeep.text(failed.button), 'Ask without r_ads');
+    const profile = await press(failed);
+    assert.deepEqual(String(profile.scopes).split(/[ ,]/).sort(), ['openid', 'profile']);
+    const [, second] = await sandbox.authorizationRequests();
+    assert.ok(!JSON.stringify(second).includes('r_ads'));
+    assert.equal(await tokenkeep.state(failed.id), 'token');
+  });
+
+  test('where it is the only one, the form asks which instead', async () => {
+    const { tokenkeep } = on;
+    const failed = await failing('opnid', 'unauthorized_scope_unknown');
+    await tokenkeep.click(failed.button);
+    await tokenkeep.shown('view-setup');
+    assert.equal(await tokenkeep.page.$eval('#scope', (field) => field.value), 'opnid');
+  });
+});
