@@ -33,6 +33,9 @@ const DEADLINE_ALARM: &str = "deadline";
 /// The alarm for the next look at the stored tokens.
 const TOKENS_ALARM: &str = "tokens";
 
+/// How long after a token was stored the tokens are looked at; a browser may take half a minute.
+const LOOK_AFTER_MS: u64 = 1_000;
+
 /// The page of this extension; the toolbar's popup, and the result of a flow when it stands in a tab.
 const PAGE: &str = "popup.html";
 
@@ -594,7 +597,9 @@ async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<Option<Event
         Effect::StoreToken { profile, token } => {
             let stored = write(&local(), &[(&vault::token_key(&profile), token.to_plain())]);
             answer(stored).await?;
-            look_soon();
+            // A look reads every token: with a thousand it would stand in the way of what shows this one.
+            // One that the browser refuses is no failure of the token's.
+            let _ = set_alarm(TOKENS_ALARM, Some(clock::now_ms() + LOOK_AFTER_MS));
             return Ok(Some(Event::TokenStored(token.flow)));
         }
         Effect::ShowResult { flow, beside } => return show_result(&flow, beside).await.map(|_| None),
