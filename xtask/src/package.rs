@@ -154,7 +154,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Above 9 Zopfli takes over: the same format, a fifteenth smaller than the best of the usual way.
+/// Above 9 Zopfli takes over: the same format, a twentieth smaller than the best of the usual way.
 const COMPRESSION: i64 = 12;
 
 /// Packs a directory: entries in the order of their names, no times, no owners, one compression.
