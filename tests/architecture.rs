@@ -348,3 +348,13 @@ fn every_invariant_names_a_test_that_exists() {
         assert!(tests > 0, "no test is named: {row}");
     }
 }
+
+/// The page's script asks for these keys before Rust is there; without the index the page would take itself for new.
+#[test]
+fn the_start_asks_for_the_keys_that_stand_in_storage() {
+    use tokenkeep::vault::{ENGINE_KEY, HEAD_KEYS};
+    let start = read(&root().join("www/start.js"));
+    let [schema, index] = HEAD_KEYS;
+    assert!(start.contains(&format!("storage.local.get([\"{schema}\", \"{index}\", ...shown])")));
+    assert!(start.contains(&format!("storage.session.get([\"{ENGINE_KEY}\"])")));
+}
