@@ -1,5 +1,5 @@
 // Listeners, and nothing else: a browser wakes a stopped worker only for listeners that are registered in its first
-// turn, and WebAssembly comes later. What an event means is decided in Rust (src/browser/worker.rs).
+// turn, and WebAssembly comes later. What an event means is decided in Rust (src/browser/worker/).
 import init, { __wbg_reset_state, handle } from "./worker.js";
 
 const api = globalThis.browser ?? globalThis.chrome;

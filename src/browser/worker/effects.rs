@@ -1,0 +1,129 @@
+//! What the engine wants done, in the browser's own terms.
+
+use js_sys::{Array, Object, Promise};
+use url::Url;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+use crate::flow::{Effect, Event, FlowId, Rule, TabId};
+use crate::plain::{Plain, Record as _};
+use crate::vault;
+
+use super::super::api::{self, answer, api, granted, object, property};
+use super::super::fetch;
+use super::super::storage::{local, session, to_js, write};
+use super::tokens::look_later;
+use super::{PAGE, dispatch, tab_id, with};
+
+/// The alarm for whatever the engine has to give up or clear.
+const DEADLINE_ALARM: &str = "deadline";
+
+/// Does one thing. `begun` is the answer to its question, where that was asked before.
+pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<Option<Event>, JsValue> {
+    let (asked, result) = match effect {
+        Effect::Persist => {
+            let engine = with(|worker| worker.engine.to_plain());
+            (write(&session(), &[(vault::ENGINE_KEY, engine)]), None)
+        }
+        Effect::OpenTab(flow) => {
+            let tab = open_tab().await?;
+            return Ok(Some(Event::TabOpened { flow, tab }));
+        }
+        Effect::AddRules { rules, .. } => (add_rules(rules), None),
+        Effect::RemoveRules(ids) => {
+            let ids: Array = ids.into_iter().map(JsValue::from).collect();
+            let options = object([("removeRuleIds", ids.into())]);
+            (api().declarative_net_request().update_session_rules(&options), None)
+        }
+        Effect::Navigate { flow, tab, url } => {
+            let properties = object([("url", url.into())]);
+            (api().tabs().update(tab.0, &properties), Some(Event::Navigated(flow)))
+        }
+        Effect::CheckPermission { flow, hosts } => {
+            let answer = begun.unwrap_or_else(|| granted(&hosts));
+            let granted = answer.await?.is_truthy();
+            return Ok(Some(Event::PermissionChecked { flow, granted }));
+        }
+        Effect::Exchange { flow, request } => {
+            spawn_local(async move {
+                let answer = fetch::send(&request).await;
+                dispatch(Event::TokenAnswered { flow, answer }).await;
+            });
+            return Ok(None);
+        }
+        Effect::StoreToken { profile, token } => {
+            let stored = write(&local(), &[(&vault::token_key(&profile), token.to_plain())]);
+            answer(stored).await?;
+            // A look reads every token: with a thousand it would stand in the way of what shows this one.
+            // One that the browser refuses is no failure of the token's.
+            look_later();
+            return Ok(Some(Event::TokenStored(token.flow)));
+        }
+        Effect::ShowResult { flow, beside } => return show_result(&flow, beside).await.map(|_| None),
+        Effect::CloseTab(tab) => {
+            // It may be gone already, and that is what is wanted.
+            let _ = answer(api().tabs().remove(tab.0)).await;
+            return Ok(None);
+        }
+        Effect::SetAlarm(at_ms) => (set_alarm(DEADLINE_ALARM, at_ms), None),
+    };
+    answer(asked).await?;
+    Ok(result)
+}
+
+/// A tab at about:blank, next to the one that the person looks at.
+async fn open_tab() -> Result<TabId, JsValue> {
+    let properties = object([("url", "about:blank".into()), ("active", true.into())]);
+    let query = object([("active", true.into()), ("lastFocusedWindow", true.into())]);
+    let current: Array = answer(api().tabs().query(&query)).await?.unchecked_into();
+    let current = current.get(0);
+    if let Some(index) = property(&current, "index").as_f64() {
+        api::set(&properties, "index", &(index + 1.0).into());
+        api::set(&properties, "windowId", &property(&current, "windowId"));
+    }
+    let tab = answer(api().tabs().create(&properties)).await?;
+    tab_id(&property(&tab, "id")).ok_or_else(|| js_sys::Error::new("the new tab has no id").into())
+}
+
+fn add_rules(rules: Vec<Rule>) -> Result<Promise, JsValue> {
+    let ids: Array = rules.iter().map(|rule| JsValue::from(rule.id)).collect();
+    let own_host = Url::parse(&api().runtime().get_url(""))
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned));
+    let rules = rules
+        .into_iter()
+        .map(|mut rule| {
+            if rule.condition.own_requests_only {
+                rule.condition.initiator_domains = Some(own_host.iter().cloned().collect());
+            }
+            rule.to_plain()
+        })
+        .collect();
+    let options = object([("removeRuleIds", ids.into()), ("addRules", to_js(&Plain::List(rules))?)]);
+    api().declarative_net_request().update_session_rules(&options)
+}
+
+/// Our own page in the place of the flow's tab.
+async fn show_result(flow: &FlowId, beside: TabId) -> Result<JsValue, JsValue> {
+    let url = [api().runtime().get_url(PAGE), "#".to_owned(), flow.0.clone()].concat();
+    let properties = object([("url", url.into())]);
+    if let Ok(tab) = answer(api().tabs().get(beside.0)).await {
+        for name in ["index", "windowId", "active"] {
+            api::set(&properties, name, &property(&tab, name));
+        }
+    }
+    answer(api().tabs().create(&properties)).await
+}
+
+/// Sets an alarm, in place of one with the same name, or clears it.
+pub(super) fn set_alarm(name: &str, at_ms: Option<u64>) -> Result<Promise, JsValue> {
+    match at_ms {
+        Some(at_ms) => {
+            #[expect(clippy::cast_precision_loss, reason = "times of this age are exact")]
+            let info: Object = object([("when", (at_ms as f64).into())]);
+            let created = api().alarms().create(name, &info)?;
+            Ok(Promise::resolve(&created))
+        }
+        None => api().alarms().clear(name),
+    }
+}

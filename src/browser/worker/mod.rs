@@ -1,0 +1,354 @@
+//! The background worker: the one writer of storage, and the only place where flows run.
+//!
+//! Events queue up and are taken one after the other; the effects of one are done before the next is looked at. Only
+//! the answer of the token endpoint is waited for beside the queue.
+
+#![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
+
+mod effects;
+mod profiles;
+mod tokens;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use js_sys::{Array, Promise};
+use url::Url;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
+
+use crate::flow::{Effect, Engine, Event, FlowId, Phase, StoredToken, TabId};
+use crate::plain::Record as _;
+use crate::vault;
+use crate::view::{Command, Reply};
+
+use super::api::{answer, api, granted, object, property, words};
+use super::clock;
+use super::storage::{from_js, local, read, session, to_js};
+
+use effects::run_one;
+use profiles::{choose_format, save};
+use tokens::{TOKENS_ALARM, look_at_tokens, new_flow, renewal};
+
+/// The page of this extension; the toolbar's popup, and the result of a flow when it stands in a tab.
+const PAGE: &str = "popup.html";
+
+thread_local! {
+    static WORKER: RefCell<Worker> = const {
+        RefCell::new(Worker {
+            engine: Engine::new(),
+            starting: None,
+            busy: false,
+            queue: VecDeque::new(),
+            saving: None,
+            tidying: VecDeque::new(),
+            tidies: false,
+        })
+    };
+}
+
+struct Worker {
+    engine: Engine,
+    starting: Option<Promise>,
+    busy: bool,
+    queue: VecDeque<Event>,
+    /// Ends with the last profile that is being written.
+    saving: Option<Promise>,
+    /// Effects that nothing waits for, and whether they are being run.
+    tidying: VecDeque<Effect>,
+    tidies: bool,
+}
+
+fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
+    WORKER.with(|worker| use_worker(&mut worker.borrow_mut()))
+}
+
+/// Takes a browser event that `background.js` listens to. `arguments` are the listener's own.
+#[wasm_bindgen]
+pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue> {
+    let argument = arguments.get(0);
+    let taken = match event.as_str() {
+        "runtime.onMessage" => return message(argument, &arguments.get(1)).await,
+        "webRequest.onErrorOccurred" => request_failed(&argument),
+        "tabs.onRemoved" => tab_id(&argument).map(Event::TabRemoved),
+        "permissions.onAdded" | "permissions.onRemoved" => Some(permissions_changed().await?),
+        // `alarms.onAlarm`, `runtime.onStartup` and `runtime.onInstalled`: whatever is due is done.
+        _ => Some(Event::Tick),
+    };
+    if let Some(taken) = taken {
+        dispatch(taken).await;
+    }
+    // Not every browser keeps alarms when it ends.
+    let alarm = (event == "alarms.onAlarm")
+        .then(|| property(&argument, "name").as_string())
+        .flatten();
+    if event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
+        look_at_tokens().await?;
+    }
+    if event == "runtime.onInstalled" && property(&argument, "reason").as_string().as_deref() == Some("install") {
+        let page = object([("url", api().runtime().get_url(PAGE).into())]);
+        answer(api().tabs().create(&page)).await?;
+    }
+    Ok(JsValue::UNDEFINED)
+}
+
+fn request_failed(details: &JsValue) -> Option<Event> {
+    let url = Url::parse(&property(details, "url").as_string()?).ok()?;
+    let tab = tab_id(&property(details, "tabId"))?;
+    Some(Event::RequestFailed { url, tab })
+}
+
+fn tab_id(value: &JsValue) -> Option<TabId> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "tab ids are 32-bit integers in both browsers"
+    )]
+    value.as_f64().map(|id| TabId(id as i32))
+}
+
+/// Only our own page may speak to the worker.
+fn is_our_page(sender: &JsValue) -> bool {
+    let runtime = api().runtime();
+    let page = runtime.get_url(PAGE);
+    property(sender, "id").as_string() == Some(runtime.id())
+        && property(sender, "url").as_string().is_some_and(|url| {
+            url.strip_prefix(&page)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '?']))
+        })
+}
+
+async fn message(message: JsValue, sender: &JsValue) -> Result<JsValue, JsValue> {
+    let reply = if is_our_page(sender) {
+        match from_js(&message).map(|plain| Command::from_plain(&plain)) {
+            Ok(Ok(command)) => command_reply(command).await,
+            Ok(Err(unfit)) => Err(JsValue::from_str(&unfit.to_string())),
+            Err(error) => Err(error),
+        }
+    } else {
+        Err(JsValue::from_str("refused: not a page of this extension"))
+    };
+    to_js(
+        &reply
+            .unwrap_or_else(|error| Reply::Failed { message: words(&error) })
+            .to_plain(),
+    )
+}
+
+async fn command_reply(command: Command) -> Result<Reply, JsValue> {
+    start().await?;
+    let mut reply = Reply::Done;
+    let mut authorized = None;
+    let event = match command {
+        Command::SaveProfile { id, draft, authorize } => {
+            reply = save(id, draft).await?;
+            if let (Reply::Saved { profile }, true) = (&reply, authorize) {
+                authorized = Some(profile.clone());
+            }
+            None
+        }
+        Command::Authorize { profile } => {
+            authorized = Some(profile);
+            None
+        }
+        Command::Renew { profile } => renewal(&profile).await?.map(|new| Event::Renew(Box::new(new))),
+        Command::ChooseFormat { profile, format } => {
+            choose_format(&profile, format).await?;
+            None
+        }
+        // The page may be gone before it can say so; then `permissions.onAdded` does.
+        Command::PermissionAnswered { granted: true, .. } => Some(permissions_changed().await?),
+        Command::PermissionAnswered { profile, .. } => Some(Event::PermissionRefused(profile)),
+        Command::Cancel { flow } => Some(Event::Cancel(FlowId(flow))),
+        Command::Dismiss { profile } => Some(Event::Dismiss(profile)),
+    };
+    let event = match authorized {
+        Some(profile) => {
+            let new = new_flow(&profile, None).await?;
+            Some(Event::Authorize(Box::new(new)))
+        }
+        None => event,
+    };
+    if let Some(event) = event {
+        dispatch(event).await;
+    }
+    Ok(reply)
+}
+
+async fn permissions_changed() -> Result<Event, JsValue> {
+    start().await?;
+    let granted = granted_flows().await?;
+    Ok(Event::PermissionsChanged { granted })
+}
+
+/// Loads the engine in a new worker instance, once, before anything else is done.
+fn start() -> JsFuture {
+    let starting = with(|worker| {
+        let load = || {
+            future_to_promise(async {
+                let loaded = load().await;
+                if loaded.is_err() {
+                    // The next event tries again.
+                    with(|worker| worker.starting = None);
+                }
+                loaded.map(|()| JsValue::UNDEFINED)
+            })
+        };
+        worker.starting.get_or_insert_with(load).clone()
+    });
+    JsFuture::from(starting)
+}
+
+/// Reads what the last instance left, and lets the engine put it right.
+async fn load() -> Result<(), JsValue> {
+    let records = read(&session(), &[vault::ENGINE_KEY]).await?;
+    let engine: Engine = records.get(vault::ENGINE_KEY)?.unwrap_or_default();
+    let exchanging: Vec<(FlowId, String)> = engine
+        .flows
+        .iter()
+        .filter(|flow| matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }))
+        .map(|flow| (flow.id.clone(), vault::token_key(flow.profile())))
+        .collect();
+    let keys: Vec<&str> = exchanging.iter().map(|(_, key)| key.as_str()).collect();
+    let tokens = read(&local(), &keys).await?;
+    let mut stored = Vec::new();
+    for (id, key) in &exchanging {
+        if tokens.get::<StoredToken>(key)?.is_some_and(|token| token.flow == *id) {
+            stored.push(id.clone());
+        }
+    }
+    let rules: Array = answer(api().declarative_net_request().get_session_rules())
+        .await?
+        .unchecked_into();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rule ids are ours: small and positive"
+    )]
+    let rules = rules
+        .iter()
+        .filter_map(|rule| property(&rule, "id").as_f64())
+        .map(|id| id as u32)
+        .collect();
+    with(|worker| worker.engine = engine);
+    let event = Event::WorkerStarted {
+        stored,
+        granted: granted_flows().await?,
+        rules,
+    };
+    with(|worker| worker.queue.push_front(event));
+    Ok(())
+}
+
+/// For each flow: whether its hosts are all granted.
+async fn granted_flows() -> Result<Vec<(FlowId, bool)>, JsValue> {
+    let flows: Vec<(FlowId, Vec<String>)> = with(|worker| {
+        worker
+            .engine
+            .flows
+            .iter()
+            .map(|flow| (flow.id.clone(), flow.hosts()))
+            .collect()
+    });
+    let mut answers = Vec::new();
+    for (id, hosts) in flows {
+        answers.push((id, granted(&hosts).await?.is_truthy()));
+    }
+    Ok(answers)
+}
+
+/// Hands an event to the engine.
+async fn dispatch(event: Event) {
+    match start().await {
+        Ok(_) => {
+            with(|worker| worker.queue.push_back(event));
+            drain().await;
+        }
+        Err(error) => web_sys::console::error_2(&"Tokenkeep could not start".into(), &words(&error).into()),
+    }
+}
+
+/// Takes the queue's events, one after the other. A second call while one runs leaves them to the first.
+async fn drain() {
+    if with(|worker| std::mem::replace(&mut worker.busy, true)) {
+        return;
+    }
+    while let Some(event) = with(|worker| worker.queue.pop_front()) {
+        let effects = with(|worker| worker.engine.step(clock::now_ms(), event));
+        let results = run(effects).await;
+        with(|worker| {
+            for result in results.into_iter().rev() {
+                worker.queue.push_front(result);
+            }
+        });
+    }
+    with(|worker| worker.busy = false);
+}
+
+/// Runs effects in order. When the browser refuses one that a flow can't do without, the rest of that flow's are dropped.
+async fn run(mut effects: Vec<Effect>) -> Vec<Event> {
+    let mut results = Vec::new();
+    let mut asked = Vec::new();
+    while !effects.is_empty() {
+        let effect = effects.remove(0);
+        if tidies(&effect) {
+            tidy(effect);
+            continue;
+        }
+        let persist = matches!(effect, Effect::Persist);
+        if persist {
+            // A question changes nothing: the browser may look for its answer while it writes.
+            asked = effects.iter().filter_map(question).collect();
+        }
+        let own = effect.failure().map(|(flow, what)| (flow.clone(), what));
+        let begun = match &effect {
+            Effect::CheckPermission { flow, .. } => asked.iter().position(|(other, _)| other == flow),
+            _ => None,
+        };
+        let begun = begun.map(|place| asked.swap_remove(place).1);
+        match run_one(effect, begun).await {
+            Ok(result) => results.extend(result),
+            Err(error) => {
+                let message = words(&error);
+                web_sys::console::warn_2(&"an effect was refused:".into(), &message.as_str().into());
+                for (flow, what) in with(|worker| worker.engine.refused(own, persist, &mut effects)) {
+                    let message = message.clone();
+                    results.push(Event::EffectFailed { flow, what, message });
+                }
+            }
+        }
+    }
+    results
+}
+
+fn question(effect: &Effect) -> Option<(FlowId, JsFuture)> {
+    match effect {
+        Effect::CheckPermission { flow, hosts } => Some((flow.clone(), granted(hosts))),
+        _ => None,
+    }
+}
+
+/// Effects that nothing waits for: the next event need not, but they keep their order among themselves.
+fn tidies(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::ShowResult { .. } | Effect::CloseTab(_) | Effect::RemoveRules(_) | Effect::SetAlarm(_)
+    )
+}
+
+fn tidy(effect: Effect) {
+    let idle = with(|worker| {
+        worker.tidying.push_back(effect);
+        !std::mem::replace(&mut worker.tidies, true)
+    });
+    if idle {
+        spawn_local(async {
+            while let Some(effect) = with(|worker| worker.tidying.pop_front()) {
+                if let Err(error) = run_one(effect, None).await {
+                    web_sys::console::warn_2(&"an effect was refused:".into(), &words(&error).into());
+                }
+            }
+            with(|worker| worker.tidies = false);
+        });
+    }
+}

@@ -1,0 +1,140 @@
+//! The stored tokens: what is due, what the icon says, and the flow that gets the next one.
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::flow::{Badge, Event, FlowId, KnownToken, NewFlow, Plan, Snapshot, StoredToken};
+use crate::oauth::secret::{CodeVerifier, State};
+use crate::profile::Profile;
+use crate::provider;
+use crate::vault::{self, Index, SecretRecord};
+
+use super::super::api::{answer, api, granted, object, words};
+use super::super::storage::{local, read};
+use super::super::{clock, entropy};
+use super::effects::set_alarm;
+use super::{dispatch, start, with};
+
+/// The alarm for the next look at the stored tokens.
+pub(super) const TOKENS_ALARM: &str = "tokens";
+
+/// How long after a token was stored the tokens are looked at; a browser may take half a minute.
+const LOOK_AFTER_MS: u64 = 1_000;
+
+/// The icon's colours: something is coming, something is over.
+const CALM: &str = "#0b6b58";
+const URGENT: &str = "#b3261e";
+
+/// A renewal of this profile's token; none without a token.
+pub(super) async fn renewal(id: &str) -> Result<Option<NewFlow>, JsValue> {
+    let key = vault::token_key(id);
+    match read(&local(), &[&key]).await?.get(&key)? {
+        Some(token) => new_flow(id, Some(token)).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Looks at the stored tokens, when nothing else is to be done.
+pub(super) fn look_soon() {
+    spawn_local(async {
+        if let Err(error) = look_at_tokens().await {
+            web_sys::console::warn_2(&"the tokens could not be looked at:".into(), &words(&error).into());
+        }
+    });
+}
+
+/// Has the tokens looked at soon, by its alarm: a look reads every token, and with a thousand it would stand in the way.
+pub(super) fn look_later() {
+    // One that the browser refuses is no failure of the token's.
+    let _ = set_alarm(TOKENS_ALARM, Some(clock::now_ms() + LOOK_AFTER_MS));
+}
+
+/// Renews what is due, says on the icon what needs the person, and sets the alarm for the next look.
+pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
+    start().await?;
+    let head = read(&local(), &vault::HEAD_KEYS).await?;
+    let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
+    let keys = index.entries.iter();
+    let keys: Vec<String> = keys
+        .flat_map(|entry| [vault::profile_key(&entry.id), vault::token_key(&entry.id)])
+        .collect();
+    let all_keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let records = read(&local(), &all_keys).await?;
+    let now_ms = clock::now_ms();
+    let mut tokens = Vec::new();
+    for keys in keys.chunks(2) {
+        // A record that can't be read is the page's to report; it stops no other token's renewal.
+        let (Ok(Some(profile)), Ok(Some(StoredToken { token, .. }))) =
+            (records.get::<Profile>(&keys[0]), records.get::<StoredToken>(&keys[1]))
+        else {
+            continue;
+        };
+        let renews = profile.renew_automatically && token.living_refresh_token(now_ms).is_some();
+        tokens.push(KnownToken {
+            expires_ms: token.expires_ms,
+            renewal_ms: token.renewal_due_ms().filter(|_| renews),
+            failed_ms: with(|worker| worker.engine.renewal_failed_ms(&profile.id)),
+            profile: profile.id,
+        });
+    }
+    let plan = Plan::new(now_ms, &tokens);
+    show_badge(plan.badge)?;
+    answer(set_alarm(TOKENS_ALARM, plan.wake_ms)).await?;
+    for profile in plan.due {
+        // Nobody is there to be asked for hosts.
+        if let Some(new) = renewal(&profile).await?.filter(|new| new.permitted) {
+            dispatch(Event::Renew(Box::new(new))).await;
+        }
+    }
+    Ok(())
+}
+
+fn show_badge(badge: Badge) -> Result<(), JsValue> {
+    let (text, color) = match badge {
+        Badge::Nothing => (String::new(), CALM),
+        Badge::Days(days) => (days.to_string() + "d", CALM),
+        Badge::Expired => ("!".to_owned(), URGENT),
+    };
+    let action = api().action();
+    action.set_badge_text(&object([("text", text.into())]))?;
+    action.set_badge_background_color(&object([("color", color.into())]))?;
+    Ok(())
+}
+
+/// A new flow of this profile: an authorization, or the renewal of a token.
+pub(super) async fn new_flow(id: &str, renews: Option<StoredToken>) -> Result<NewFlow, JsValue> {
+    let (profile_key, secret_key) = (vault::profile_key(id), vault::secret_key(id));
+    let records = read(&local(), &[&profile_key, &secret_key]).await?;
+    let gone = || js_sys::Error::new("this profile is no longer there");
+    let profile: Profile = records.get(&profile_key)?.ok_or_else(gone)?;
+    let provider = provider::by_id(&profile.provider).ok_or_else(gone)?;
+    let secret: Option<SecretRecord> = records.get(&secret_key)?;
+    let token_endpoint = provider.token_endpoint_url();
+    let client_secret = secret
+        .as_ref()
+        .and_then(|secret| secret.for_endpoint(&token_endpoint))
+        .cloned();
+    let hosts = match &renews {
+        Some(_) => vec![token_endpoint.host_permission()],
+        None => profile.hosts(),
+    };
+    let permitted = granted(&hosts).await?.is_truthy();
+    let snapshot = Snapshot {
+        provider,
+        profile,
+        client_secret,
+    };
+    let code_verifier = if provider.pkce.is_sent() {
+        Some(CodeVerifier::from_entropy(&entropy::bytes()?))
+    } else {
+        None
+    };
+    Ok(NewFlow {
+        id: FlowId(entropy::name()?),
+        snapshot,
+        state: State::from_entropy(&entropy::bytes()?),
+        code_verifier,
+        renews,
+        permitted,
+    })
+}
