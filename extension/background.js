@@ -25,11 +25,22 @@ function listen(path) {
   api[area][event].addListener((...args) => void run(path, args));
 }
 
-const onErrorOccurred = (details) => void run("webRequest.onErrorOccurred", [details]);
+// The authorization endpoints; nothing else lies below, so that the worker sleeps while the person reads LinkedIn.
+const AUTHORIZATION = ["https://www.linkedin.com/oauth/*"];
+const REQUESTS = [
+  // A callback that our rule blocked.
+  ["onErrorOccurred", { urls: ["<all_urls>"], types: ["main_frame"] }],
+  // The worker's own authorization request: a redirect's address is told here and nowhere else.
+  ["onBeforeRedirect", { urls: AUTHORIZATION, types: ["xmlhttprequest"], tabId: -1 }],
+  // An error page in a tab.
+  ["onCompleted", { urls: AUTHORIZATION, types: ["main_frame"] }],
+].map(([event, filter]) => [event, (details) => void run(`webRequest.${event}`, [details]), filter]);
 
 function watchRequests() {
-  api.webRequest.onErrorOccurred.removeListener(onErrorOccurred);
-  api.webRequest.onErrorOccurred.addListener(onErrorOccurred, { urls: ["<all_urls>"], types: ["main_frame"] });
+  for (const [event, listener, filter] of REQUESTS) {
+    api.webRequest[event].removeListener(listener);
+    api.webRequest[event].addListener(listener, filter);
+  }
 }
 
 watchRequests();

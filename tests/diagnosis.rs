@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokenkeep::diagnosis::{
     Failure, Finding, Grant, Needed, RequestFacts, RestEvidence, TokenFacts, TransportError, diagnose,
     diagnose_exchange, diagnose_introspection, diagnose_lifetime, diagnose_redirect_uri, diagnose_renewal,
-    diagnose_rest, diagnose_revocation, diagnose_words, secret_looks_damaged,
+    diagnose_rest, diagnose_revocation, diagnose_words, error_page, secret_looks_damaged,
 };
 use tokenkeep::oauth::{
     ClientAuthentication, Expected, HttpResponse, RedirectUri, Scopes, State, parse_authorization_response,
@@ -109,6 +109,14 @@ fn failure(evidence: &Value) -> Failure {
         "outcome_unknown" => Failure::OutcomeUnknown,
         "too_many_flows" => Failure::TooManyFlows,
         "no_refresh_token" => Failure::NoRefreshToken,
+        "needs_click" => Failure::NeedsClick,
+        "other_member" => Failure::OtherMember {
+            old: "Member One".to_owned(),
+            new: "Member Two".to_owned(),
+        },
+        "error_page" => Failure::ErrorPage {
+            words: error_page(text(evidence, "page").as_bytes()).unwrap(),
+        },
         "storage" => refused(Needed::Storage),
         "tab" => refused(Needed::Tab),
         "rules" => refused(Needed::Rules),
@@ -145,11 +153,11 @@ fn finding(evidence: &Value) -> Option<Finding> {
     let secrets = [KNOWN_CANARY];
     let answer = &evidence["answer"];
     Some(match text(evidence, "kind") {
-        "failure" => diagnose(&failure(evidence), provider, &hosts),
-        "renewal failure" => diagnose_renewal(&failure(evidence), provider, &hosts),
+        "failure" => diagnose(&failure(evidence), provider, &hosts, Grant::AuthorizationCode),
+        "renewal failure" => diagnose_renewal(&failure(evidence), provider, &hosts, Grant::RefreshToken),
         "renewal answer" => {
             let error = parse_token_response(&response(answer)).unwrap_err().without(&secrets);
-            diagnose_renewal(&Failure::Token(error), provider, &hosts)
+            diagnose_renewal(&Failure::Token(error), provider, &hosts, Grant::RefreshToken)
         }
         "callback" => {
             let redirect_uri = RedirectUri::parse("https://app.example.com/callback").unwrap();
@@ -161,14 +169,18 @@ fn finding(evidence: &Value) -> Option<Finding> {
             };
             let callback = text(evidence, "callback").replace("{state}", STATE);
             let error = parse_authorization_response(&Url::parse(&callback).unwrap(), &expect).unwrap_err();
-            diagnose(&Failure::Redirect(error), provider, &hosts)
+            diagnose(&Failure::Redirect(error), provider, &hosts, Grant::AuthorizationCode)
         }
         "token answer" => {
             let error = parse_token_response(&response(answer)).unwrap_err().without(&secrets);
             let facts = request(evidence, provider);
             let finding = diagnose_exchange(&error, provider, facts);
-            if facts == RequestFacts::of(provider) {
-                assert_eq!(diagnose(&Failure::Token(error), provider, &hosts), finding);
+            let known = RequestFacts {
+                grant: facts.grant,
+                ..RequestFacts::of(provider)
+            };
+            if facts == known {
+                assert_eq!(diagnose(&Failure::Token(error), provider, &hosts, facts.grant), finding);
             }
             finding
         }

@@ -25,6 +25,9 @@ const REDIRECT_URI: &str = "https://app.tokenkeep.test/callback";
 /// Marks the pending request of a renewal, before the profile.
 const REFRESH: &str = "refresh of ";
 
+/// The profile whose renewals may open an inactive tab.
+const QUIET: u8 = 2;
+
 #[derive(Clone, Debug)]
 enum Action {
     Authorize(u8),
@@ -38,6 +41,8 @@ enum Action {
     /// The last callback once more: Back, Reload, a reopened tab.
     Again(bool),
     Answer(u8, Outcome),
+    /// The authorization endpoint answers the worker's own request.
+    Silent(u8, Silent),
     CloseTab(u8),
     Cancel(u8),
     /// The worker dies after this many more effects.
@@ -60,9 +65,24 @@ enum Answer {
 #[derive(Clone, Copy, Debug)]
 enum Outcome {
     Token,
+    /// As most of LinkedIn's apps get it.
+    NoRefreshToken,
     Refused,
     /// The refresh token is refused for good.
     Dead,
+    Timeout,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Silent {
+    /// The callback with a code.
+    Code,
+    /// The callback, saying that the person is needed.
+    LoginRequired,
+    /// A redirect to the login page.
+    Login,
+    /// The consent page.
+    Page,
     Timeout,
 }
 
@@ -79,6 +99,14 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Outcome::Refused),
         1 => Just(Outcome::Dead),
         1 => Just(Outcome::Timeout),
+        2 => Just(Outcome::NoRefreshToken),
+    ];
+    let silent = prop_oneof![
+        6 => Just(Silent::Code),
+        1 => Just(Silent::LoginRequired),
+        1 => Just(Silent::Login),
+        1 => Just(Silent::Page),
+        1 => Just(Silent::Timeout),
     ];
     prop_oneof![
         6 => (0..3u8).prop_map(Action::Authorize),
@@ -91,6 +119,7 @@ fn action() -> impl Strategy<Value = Action> {
         }),
         3 => any::<bool>().prop_map(Action::Again),
         6 => (any::<u8>(), outcome).prop_map(|(flow, outcome)| Action::Answer(flow, outcome)),
+        4 => (any::<u8>(), silent).prop_map(|(flow, silent)| Action::Silent(flow, silent)),
         1 => any::<u8>().prop_map(Action::CloseTab),
         1 => any::<u8>().prop_map(Action::Cancel),
         4 => (0..8u8).prop_map(Action::Kill),
@@ -119,10 +148,13 @@ struct World {
     // What does not.
     worker: Option<Engine>,
     exchanges: Vec<(FlowId, String)>,
+    /// Authorization requests of the worker itself.
+    asked: Vec<(FlowId, Url)>,
     kill_after: Option<u8>,
     // The provider and the redirect host.
     posts: BTreeMap<String, u32>,
     refreshes: BTreeMap<FlowId, u32>,
+    silent_requests: BTreeMap<FlowId, u32>,
     /// Profiles of which two refreshes were under way at once.
     doubled: BTreeSet<String>,
     redirect_host_requests: Vec<Url>,
@@ -148,9 +180,11 @@ impl World {
             alarm: None,
             worker: None,
             exchanges: Vec::new(),
+            asked: Vec::new(),
             kill_after: None,
             posts: BTreeMap::new(),
             refreshes: BTreeMap::new(),
+            silent_requests: BTreeMap::new(),
             doubled: BTreeSet::new(),
             redirect_host_requests: Vec::new(),
             seen: Vec::new(),
@@ -170,6 +204,7 @@ impl World {
     fn die(&mut self) {
         self.worker = None;
         self.exchanges.clear();
+        self.asked.clear();
         self.kill_after = None;
     }
 
@@ -265,7 +300,11 @@ impl World {
                 }
                 self.session = Some(engine);
             }
-            Effect::OpenTab(flow) => {
+            Effect::Ask { flow, url } => {
+                *self.silent_requests.entry(flow.clone()).or_default() += 1;
+                self.asked.push((flow, Url::parse(&url).unwrap()));
+            }
+            Effect::OpenTab { flow, .. } => {
                 let tab = TabId(i32::try_from(self.fresh()).unwrap());
                 self.tabs.insert(tab);
                 if let Some(seen) = self.seen.iter_mut().find(|seen| seen.id == flow) {
@@ -312,7 +351,7 @@ impl World {
                 self.tokens.insert(profile, *token);
                 return Some(vec![Event::TokenStored(flow)]);
             }
-            Effect::ShowResult { .. } => {}
+            Effect::ShowResult { .. } | Effect::ReadPage { .. } => {}
             Effect::CloseTab(tab) => {
                 if self.tabs.remove(&tab) {
                     return Some(vec![Event::TabRemoved(tab)]);
@@ -368,6 +407,7 @@ impl World {
                     answer: answer(*outcome),
                 });
             }
+            Action::Silent(which, silent) => self.silent(*which, *silent),
             Action::CloseTab(which) => {
                 let tabs: Vec<TabId> = self.tabs.iter().copied().collect();
                 if !tabs.is_empty() {
@@ -417,8 +457,15 @@ impl World {
         let Some(token) = self.tokens.get(&profile.to_string()).cloned() else {
             return;
         };
-        let id = FlowId(format!("renewal-{}", self.fresh()));
-        let new = self.new_flow(id, String::new(), profile, Some(token));
+        let number = self.fresh();
+        let id = FlowId(format!("renewal-{number}"));
+        let state = format!("state-{number}");
+        self.seen.push(Seen {
+            id: id.clone(),
+            state: state.clone(),
+            tab: None,
+        });
+        let new = self.new_flow(id, state, profile, Some(token));
         self.deliver(Event::Renew(Box::new(new)));
     }
 
@@ -435,6 +482,7 @@ impl World {
                     redirect_uri: RedirectUri::parse(REDIRECT_URI).unwrap(),
                     scopes: Scopes::parse("openid").unwrap(),
                     renew_automatically: true,
+                    renew_in_tab: profile == QUIET,
                     copy_as: None,
                     created_ms: 0,
                 },
@@ -442,8 +490,51 @@ impl World {
             },
             state: State::new(state),
             code_verifier: None,
+            quiet_tab: renews.is_some() && profile == QUIET,
             renews,
             permitted: self.granted,
+        }
+    }
+
+    /// The browser tells of a redirect by itself, and the request is over.
+    fn silent(&mut self, which: u8, silent: Silent) {
+        if self.asked.is_empty() {
+            return;
+        }
+        let (flow, from) = self.asked.remove(usize::from(which) % self.asked.len());
+        let state = from
+            .query_pairs()
+            .find(|(name, _)| name == "state")
+            .map(|(_, state)| state.into_owned())
+            .unwrap();
+        let code = format!("code-{}", self.fresh());
+        let to = match silent {
+            Silent::Code => Some(format!("{REDIRECT_URI}?code={code}&state={state}")),
+            Silent::LoginRequired => Some(format!("{REDIRECT_URI}?error=login_required&state={state}")),
+            Silent::Login => Some("https://www.linkedin.com/uas/login".to_owned()),
+            Silent::Page | Silent::Timeout => None,
+        };
+        let answer = match (&to, silent) {
+            (Some(_), _) => Ok(None),
+            (None, Silent::Timeout) => Err(TransportError::Timeout),
+            (None, _) => Ok(Some(200)),
+        };
+        if let Some(to) = to {
+            let to = Url::parse(&to).unwrap();
+            self.deliver(Event::Redirected { from, to });
+        }
+        self.deliver(Event::Asked { flow, answer });
+    }
+
+    /// What the last flow of a profile ended with.
+    fn finding(&self, profile: &str) -> String {
+        let ended = self.worker.as_ref().and_then(|engine| engine.ended_of(profile));
+        match ended {
+            None => "nothing".to_owned(),
+            Some(ended) => ended
+                .finding
+                .as_ref()
+                .map_or("token".to_owned(), |finding| finding.code.clone()),
         }
     }
 
@@ -497,11 +588,17 @@ impl World {
         self.kill_after = None;
         self.refuse_rules = false;
         self.deliver(Event::Tick);
+        while !self.asked.is_empty() {
+            self.silent(0, Silent::Timeout);
+        }
         while let Some((flow, _)) = self.exchanges.pop() {
             self.deliver(Event::TokenAnswered {
                 flow,
                 answer: answer(Outcome::Timeout),
             });
+        }
+        while !self.asked.is_empty() {
+            self.silent(0, Silent::Timeout);
         }
         for _ in 0..4 {
             self.now_ms += 3_600_000;
@@ -516,6 +613,9 @@ impl World {
         }
         for (renewal, posts) in &self.refreshes {
             prop_assert!(*posts <= REFRESHES_AT_MOST, "{renewal:?} posted {posts} times");
+        }
+        for (renewal, requests) in &self.silent_requests {
+            prop_assert!(*requests <= REFRESHES_AT_MOST, "{renewal:?} asked {requests} times");
         }
         prop_assert!(
             self.doubled.is_empty(),
@@ -570,6 +670,7 @@ fn answer(outcome: Outcome) -> Result<HttpResponse, TransportError> {
             200,
             r#"{"access_token":"AQX-simulated","expires_in":5183999,"refresh_token":"AQW-simulated"}"#,
         ),
+        Outcome::NoRefreshToken => (200, r#"{"access_token":"AQX-simulated","expires_in":5183999}"#),
         Outcome::Dead => (
             400,
             r#"{"error":"invalid_request","error_description":"The provided authorization grant or refresh token is invalid, expired or revoked"}"#,
@@ -735,14 +836,15 @@ fn a_dead_refresh_token_is_not_tried_again_and_the_old_token_stays() {
         (&old.flow, &old.token.access_token)
     );
     assert!(kept.token.refresh_refused_ms.is_some());
+    // The next way is tried, and the person is told of the first.
+    world.act(&Action::Silent(0, Silent::Login));
+    assert_eq!(world.finding("0"), "refresh_token_dead");
     for _ in 0..3 {
         world.act(&Action::Renew(0));
+        world.act(&Action::Silent(0, Silent::Page));
     }
     assert_eq!(world.refreshes.values().sum::<u32>(), 1);
-    let engine = world.worker.as_ref().unwrap();
-    let ended = engine.ended_of("0").unwrap();
-    assert!(ended.renewal);
-    assert_eq!(ended.finding.as_ref().unwrap().code, "refresh_token_dead");
+    assert_eq!(world.finding("0"), "needs_click");
 }
 
 /// An answer that says nothing of the refresh token leaves it alone.
@@ -810,4 +912,186 @@ fn a_kill_at_every_effect_of_a_renewal_has_a_defined_end() {
     assert!(ends.contains(&(true, "token".to_owned())), "{ends:?}");
     // The click itself was lost before anything was written down or done.
     assert!(ends.contains(&(false, "token".to_owned())), "{ends:?}");
+}
+
+/// A world with a token of this profile that has no refresh token.
+fn without_refresh_token(profile: u8) -> World {
+    let mut world = World::new();
+    world.act(&Action::Authorize(profile));
+    world.act(&Action::Callback(0, Answer::Code, false));
+    world.act(&Action::Answer(0, Outcome::NoRefreshToken));
+    assert_eq!(world.tokens.len(), 1);
+    world
+}
+
+#[test]
+fn without_a_refresh_token_the_worker_asks_by_itself_and_opens_no_tab() {
+    let mut world = without_refresh_token(0);
+    let (old, tabs) = (world.tokens["0"].flow.clone(), world.tabs.clone());
+    for _ in 0..50 {
+        world.act(&Action::Renew(0));
+    }
+    assert_eq!(world.asked.len(), 1, "single-flight");
+    world.act(&Action::Silent(0, Silent::Code));
+    assert_eq!(
+        world.tokens["0"].flow, old,
+        "the old token stays until the new one is stored"
+    );
+    world.act(&Action::Answer(0, Outcome::NoRefreshToken));
+    assert_eq!(world.finding("0"), "token");
+    assert_ne!(world.tokens["0"].flow, old);
+    assert_eq!(world.tabs, tabs, "no tab is opened");
+    assert!(world.redirect_host_requests.is_empty());
+    world.settle();
+    world.check().unwrap();
+    world.check_settled().unwrap();
+}
+
+#[test]
+fn what_wants_the_person_is_never_opened_uninvited() {
+    for silent in [Silent::Login, Silent::LoginRequired, Silent::Page] {
+        let mut world = without_refresh_token(0);
+        let (old, tabs) = (world.tokens["0"].flow.clone(), world.tabs.clone());
+        world.act(&Action::Renew(0));
+        world.act(&Action::Silent(0, silent));
+        assert_eq!(world.finding("0"), "needs_click", "{silent:?}");
+        assert_eq!((&world.tokens["0"].flow, &world.tabs), (&old, &tabs), "{silent:?}");
+        world.settle();
+        world.check_settled().unwrap();
+    }
+    // No answer at all says nothing of the person.
+    let mut world = without_refresh_token(0);
+    world.act(&Action::Renew(0));
+    world.act(&Action::Silent(0, Silent::Timeout));
+    assert_eq!(world.finding("0"), "renewal_failed");
+}
+
+#[test]
+fn a_quiet_tab_is_the_last_way_and_closes_itself() {
+    let mut world = without_refresh_token(QUIET);
+    let (old, tabs) = (world.tokens["2"].flow.clone(), world.tabs.clone());
+    world.act(&Action::Renew(QUIET));
+    assert_eq!(world.tabs, tabs, "not the first way");
+    world.act(&Action::Silent(0, Silent::Page));
+    assert_eq!(world.tabs.len(), tabs.len() + 1);
+    let mut stopped = World {
+        worker: world.worker.clone(),
+        session: world.session.clone(),
+        tokens: world.tokens.clone(),
+        tabs: world.tabs.clone(),
+        alarm: world.alarm,
+        rules: world.rules.clone(),
+        now_ms: world.now_ms,
+        ..World::new()
+    };
+    world.act(&Action::Callback(0, Answer::Code, false));
+    world.act(&Action::Answer(0, Outcome::NoRefreshToken));
+    assert_eq!(world.finding("2"), "token");
+    assert_ne!(world.tokens["2"].flow, old);
+    assert_eq!(world.tabs, tabs);
+    // A page that waits for the person.
+    stopped.act(&Action::Advance(60_000));
+    assert_eq!(stopped.finding("2"), "needs_click");
+    assert_eq!(stopped.tabs, tabs);
+    for mut world in [world, stopped] {
+        world.settle();
+        world.check().unwrap();
+        world.check_settled().unwrap();
+    }
+}
+
+/// An ID token that says so much.
+fn id_token(sub: &str) -> String {
+    use base64::Engine as _;
+    let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let claims = format!(r#"{{"iss":"https://www.linkedin.com/oauth","sub":"{sub}","name":"Member {sub}"}}"#);
+    [encode(r#"{"alg":"RS256"}"#), encode(&claims), encode("no signature")].join(".")
+}
+
+fn token_of(sub: &str) -> HttpResponse {
+    let body = format!(
+        r#"{{"access_token":"AQX-{sub}","expires_in":5183999,"id_token":"{}"}}"#,
+        id_token(sub)
+    );
+    HttpResponse {
+        body: body.into_bytes(),
+        ..answer(Outcome::Token).unwrap()
+    }
+}
+
+#[test]
+fn another_member_does_not_take_the_place_of_the_token() {
+    let mut world = World::new();
+    let exchange = |world: &mut World, sub: &str| {
+        let (flow, _) = world.exchanges.pop().unwrap();
+        world.deliver(Event::TokenAnswered {
+            flow,
+            answer: Ok(token_of(sub)),
+        });
+    };
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Callback(0, Answer::Code, false));
+    exchange(&mut world, "one");
+    for (sub, finding, token) in [
+        ("two", "other_member", "AQX-one"),
+        ("one", "token", "AQX-one"),
+        ("two", "other_member", "AQX-one"),
+    ] {
+        world.act(&Action::Renew(0));
+        world.act(&Action::Silent(0, Silent::Code));
+        exchange(&mut world, sub);
+        assert_eq!(world.finding("0"), finding);
+        assert_eq!(world.tokens["0"].token.access_token.expose(), token);
+    }
+    // Who clicks has chosen.
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Callback(0, Answer::Code, false));
+    exchange(&mut world, "two");
+    assert_eq!(world.tokens["0"].token.access_token.expose(), "AQX-two");
+}
+
+#[test]
+fn an_authorization_takes_the_place_of_a_silent_renewal() {
+    for profile in [0, QUIET] {
+        let mut world = without_refresh_token(profile);
+        world.act(&Action::Renew(profile));
+        if profile == QUIET {
+            world.act(&Action::Silent(0, Silent::Page));
+        }
+        world.act(&Action::Authorize(profile));
+        assert_eq!(world.worker.as_ref().unwrap().flows.len(), 1);
+        // What still comes belongs to nobody.
+        world.act(&Action::Silent(0, Silent::Code));
+        assert!(world.exchanges.is_empty());
+        world.act(&Action::Callback(0, Answer::Code, false));
+        world.act(&Action::Answer(0, Outcome::NoRefreshToken));
+        assert_eq!(world.finding(&profile.to_string()), "token");
+        world.settle();
+        world.check().unwrap();
+        world.check_settled().unwrap();
+    }
+}
+
+#[test]
+fn a_kill_at_every_effect_of_a_silent_renewal_has_a_defined_end() {
+    let mut ends = BTreeSet::new();
+    for place in 0..16 {
+        let mut world = without_refresh_token(0);
+        let old = world.tokens["0"].flow.clone();
+        world.act(&Action::Kill(place));
+        world.act(&Action::Renew(0));
+        world.act(&Action::Silent(0, Silent::Code));
+        world.act(&Action::Answer(0, Outcome::NoRefreshToken));
+        // Whatever wakes the worker.
+        world.act(&Action::Tick);
+        world.act(&Action::Silent(0, Silent::Code));
+        world.act(&Action::Answer(0, Outcome::NoRefreshToken));
+        world.settle();
+        world.check().unwrap();
+        world.check_settled().unwrap();
+        ends.insert((world.tokens["0"].flow != old, world.finding("0")));
+    }
+    assert!(ends.contains(&(true, "token".to_owned())), "{ends:?}");
+    // The code was posted, and nobody knows what became of it.
+    assert!(ends.contains(&(false, "renewal_failed".to_owned())), "{ends:?}");
 }

@@ -10,7 +10,7 @@ use web_sys::{
 };
 
 use crate::diagnosis::TransportError;
-use crate::oauth::http::{HttpRequest, HttpResponse, MAX_RESPONSE_BYTES, Method};
+use crate::oauth::http::{HttpRequest, HttpResponse, MAX_RESPONSE_BYTES, Method, SecretBody};
 
 use super::api::property;
 
@@ -22,6 +22,10 @@ pub const TIMEOUT_MS: u32 = 20_000;
 /// A redirect is answered by an opaque response instead of an error, so that it can be told from an unreachable host;
 /// either way nothing is sent to the second one.
 pub async fn send(request: &HttpRequest) -> Result<HttpResponse, TransportError> {
+    fetched(request, RequestCredentials::Omit).await
+}
+
+async fn fetched(request: &HttpRequest, credentials: RequestCredentials) -> Result<HttpResponse, TransportError> {
     let signal = AbortSignal::timeout_with_u32(TIMEOUT_MS);
     let mut builder = RequestBuilder::new(&request.url)
         .method(match request.method {
@@ -29,7 +33,7 @@ pub async fn send(request: &HttpRequest) -> Result<HttpResponse, TransportError>
             Method::Post => gloo_net::http::Method::POST,
         })
         .redirect(RequestRedirect::Manual)
-        .credentials(RequestCredentials::Omit)
+        .credentials(credentials)
         .cache(RequestCache::NoStore)
         .referrer_policy(ReferrerPolicy::NoReferrer)
         .abort_signal(Some(&signal));
@@ -70,6 +74,26 @@ pub async fn send(request: &HttpRequest) -> Result<HttpResponse, TransportError>
         body,
         truncated: false,
     })
+}
+
+/// Asks for a page, following no redirect: with the person's cookies, as if they went there, or without any. A redirect
+/// has no answer that could be read; where it leads comes by `webRequest.onBeforeRedirect`.
+pub(super) async fn page(url: &str, with_cookies: bool) -> Result<Option<HttpResponse>, TransportError> {
+    let credentials = if with_cookies {
+        RequestCredentials::Include
+    } else {
+        RequestCredentials::Omit
+    };
+    let request = HttpRequest {
+        method: Method::Get,
+        url: url.to_owned(),
+        headers: Vec::new(),
+        body: SecretBody::new(String::new()),
+    };
+    match fetched(&request, credentials).await {
+        Err(TransportError::Redirected) => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 enum Unread {

@@ -24,6 +24,20 @@ pub enum Failure {
     TooManyFlows,
     /// There is no refresh token, or none that still lives.
     NoRefreshToken,
+    /// The provider showed a page where the person has to do something.
+    NeedsClick,
+    /// Somebody else is signed in at the provider than the one whose token was to be renewed.
+    OtherMember {
+        /// Whose token it is.
+        old: String,
+        /// Who is signed in.
+        new: String,
+    },
+    /// The provider stopped on its own error page and never redirected.
+    ErrorPage {
+        /// What the page says.
+        words: String,
+    },
     /// The browser refused something that the flow needs.
     Refused {
         /// What was refused.

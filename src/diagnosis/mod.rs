@@ -101,9 +101,9 @@ record!(Finding {
     evidence
 });
 
-/// Explains why a flow ended without a token.
+/// Explains why a flow ended without a token. `grant` is what its token request asked for, or would have.
 #[must_use]
-pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Finding {
+pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String], grant: Grant) -> Finding {
     match failure {
         Failure::PermissionRefused => with("permission_refused", vec![list(hosts)], Fix::AllowAccess),
         Failure::PermissionRemoved => with("permission_removed", vec![list(hosts)], Fix::AllowAccess),
@@ -114,6 +114,20 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         Failure::OutcomeUnknown => plain("outcome_unknown"),
         Failure::TooManyFlows => plain("too_many_flows"),
         Failure::NoRefreshToken => plain("refresh_token_dead"),
+        Failure::NeedsClick => plain("needs_click"),
+        Failure::OtherMember { old, new } => with(
+            "other_member",
+            vec![text::without_tokens(old), text::without_tokens(new)],
+            Fix::AuthorizeAgain,
+        ),
+        Failure::ErrorPage { words } => match diagnose_words(words, provider) {
+            finding if finding.code == "unknown" => Finding {
+                code: "error_page".to_owned(),
+                fix: Fix::OpenAuthTab,
+                ..finding
+            },
+            finding => finding,
+        },
         Failure::Refused { what, message } => {
             let code = match what {
                 Needed::Storage => "storage_failed",
@@ -128,24 +142,22 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String]) -> Fin
         }
         Failure::Redirect(error) => redirect(error, provider),
         Failure::Transport(error) => transport(error),
-        Failure::Token(error) => diagnose_exchange(error, provider, RequestFacts::of(provider)),
+        Failure::Token(error) => {
+            let request = RequestFacts {
+                grant,
+                ..RequestFacts::of(provider)
+            };
+            diagnose_exchange(error, provider, request)
+        }
     }
 }
 
 /// Explains why a renewal brought no token. The one that was to be renewed is untouched.
 #[must_use]
-pub fn diagnose_renewal(failure: &Failure, provider: &Provider, hosts: &[String]) -> Finding {
-    let finding = match failure {
-        Failure::Token(error) => {
-            let request = RequestFacts {
-                grant: Grant::RefreshToken,
-                ..RequestFacts::of(provider)
-            };
-            diagnose_exchange(error, provider, request)
-        }
-        other => diagnose(other, provider, hosts),
-    };
-    if finding.fix != Fix::AuthorizeAgain || failure.is_dead_refresh_token() {
+pub fn diagnose_renewal(failure: &Failure, provider: &Provider, hosts: &[String], grant: Grant) -> Finding {
+    let finding = diagnose(failure, provider, hosts, grant);
+    let wants_person = matches!(failure, Failure::NeedsClick | Failure::OtherMember { .. });
+    if finding.fix != Fix::AuthorizeAgain || wants_person || failure.is_dead_refresh_token() {
         return finding;
     }
     // Which of the many ways to get no answer it was, is for the evidence: what to do is always the same.
@@ -458,6 +470,19 @@ pub fn diagnose_words(pasted: &str, provider: &Provider) -> Finding {
     }
 }
 
+/// What a provider's own error page says; none for a page that is no such thing, such as the login page (linkedin.md
+/// section 3).
+#[must_use]
+pub fn error_page(html: &[u8]) -> Option<String> {
+    let visible = text::visible(html);
+    // The title has it too.
+    let begin = visible.rfind(ERROR_PAGE)?;
+    Some(text::clean(&visible[begin..], 300))
+}
+
+/// The heading of LinkedIn's error page.
+pub const ERROR_PAGE: &str = "Bummer";
+
 /// What nobody has described: the server's own words.
 fn unexplained(code: &'static str, error: &str, description: &str) -> Finding {
     with(
@@ -490,6 +515,7 @@ mod tests {
             failure,
             provider::by_id("linkedin").unwrap(),
             &["www.linkedin.com".to_owned(), "localhost".to_owned()],
+            Grant::AuthorizationCode,
         )
     }
 
@@ -669,7 +695,7 @@ mod tests {
             let failure = Failure::Token(parse_token_response(&response).unwrap_err());
             (
                 failure.is_dead_refresh_token(),
-                diagnose_renewal(&failure, provider::by_id("linkedin").unwrap(), &[]),
+                diagnose_renewal(&failure, provider::by_id("linkedin").unwrap(), &[], Grant::RefreshToken),
             )
         };
         for (status, error, description, dead, code, fix) in [
@@ -717,7 +743,7 @@ mod tests {
             assert!(finding.evidence.unwrap().contains(error));
         }
         let timeout = Failure::Transport(TransportError::Timeout);
-        let finding = diagnose_renewal(&timeout, provider::by_id("linkedin").unwrap(), &[]);
+        let finding = diagnose_renewal(&timeout, provider::by_id("linkedin").unwrap(), &[], Grant::RefreshToken);
         assert_eq!(
             (finding.code.as_str(), finding.evidence.as_deref()),
             ("renewal_failed", Some("token_timeout"))

@@ -13,7 +13,28 @@ pub enum Effect {
     /// Write the engine to `storage.session`.
     Persist,
     /// Make a tab at about:blank next to the current one; answered by `Event::TabOpened`.
-    OpenTab(FlowId),
+    OpenTab {
+        /// For whom.
+        flow: FlowId,
+        /// Whether the person is to look at it.
+        active: bool,
+    },
+    /// Ask the authorization endpoint with the person's cookies, following no redirect; answered by
+    /// `Event::Redirected` and `Event::Asked`, in any order.
+    Ask {
+        /// For whom.
+        flow: FlowId,
+        /// The authorization request.
+        url: String,
+    },
+    /// Read the page that the authorization endpoint shows instead of going on, without cookies; answered by
+    /// `Event::PageRead`.
+    ReadPage {
+        /// For whom.
+        flow: FlowId,
+        /// The authorization request.
+        url: String,
+    },
     /// Set these session rules, in place of any with the same ids.
     AddRules {
         /// For whom.
@@ -71,13 +92,18 @@ impl Effect {
     #[must_use]
     pub fn failure(&self) -> Option<(&FlowId, Needed)> {
         match self {
-            Self::OpenTab(flow) | Self::Navigate { flow, .. } => Some((flow, Needed::Tab)),
+            Self::OpenTab { flow, .. } | Self::Navigate { flow, .. } => Some((flow, Needed::Tab)),
             Self::AddRules { flow, .. } => Some((flow, Needed::Rules)),
             Self::StoreToken { token, .. } => Some((&token.flow, Needed::Storage)),
-            Self::CheckPermission { flow, .. } | Self::Exchange { flow, .. } => Some((flow, Needed::Other)),
-            Self::Persist | Self::RemoveRules(_) | Self::ShowResult { .. } | Self::CloseTab(_) | Self::SetAlarm(_) => {
-                None
+            Self::CheckPermission { flow, .. } | Self::Exchange { flow, .. } | Self::Ask { flow, .. } => {
+                Some((flow, Needed::Other))
             }
+            Self::Persist
+            | Self::RemoveRules(_)
+            | Self::ShowResult { .. }
+            | Self::CloseTab(_)
+            | Self::SetAlarm(_)
+            | Self::ReadPage { .. } => None,
         }
     }
 }

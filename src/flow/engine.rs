@@ -2,19 +2,23 @@
 
 use url::Url;
 
-use crate::diagnosis::{Failure, Needed, TransportError, diagnose, diagnose_renewal};
+use crate::diagnosis::{Failure, Finding, Fix, Grant, Needed, TransportError, diagnose, diagnose_renewal, error_page};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
-use crate::oauth::secret::{ClientSecret, CodeVerifier, RefreshToken, State};
+use crate::oauth::secret::{AuthorizationCode, ClientSecret, CodeVerifier, RefreshToken, State};
 use crate::oauth::token::parse_token_response;
 use crate::plain::record;
 use crate::profile::TokenRecord;
+use crate::provider::GrantType;
 
 use super::effect::Effect;
 use super::event::{Event, NewFlow};
-use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId};
+use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 use super::rules::Rule;
-use super::{FLOWS_AT_MOST, GUARDS_AT_MOST, REDIRECT_DEADLINE_MS, REFRESHES_AT_MOST, WAKE_MS};
+use super::{
+    FLOWS_AT_MOST, GUARDS_AT_MOST, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS, REFRESHES_AT_MOST, RETRY_MS,
+    RETRY_WITHOUT_PERSON_MS, WAKE_MS,
+};
 
 /// The newest form of [`Engine`] that this code writes.
 const VERSION: u32 = 1;
@@ -89,7 +93,7 @@ impl Engine {
     pub fn flow_of(&self, profile: &str) -> Option<&Flow> {
         self.flows
             .iter()
-            .filter(|flow| flow.profile() == profile && !flow.is_superseded())
+            .filter(|flow| flow.profile() == profile && !flow.superseded)
             .max_by_key(|flow| flow.started_ms)
     }
 
@@ -136,11 +140,15 @@ impl Engine {
         self.ended.iter().find(|ended| ended.profile == profile)
     }
 
-    /// When the last renewal of a profile failed, if it did, in milliseconds of the Unix epoch.
+    /// When to renew a profile's token again after the last renewal failed, if it did, in milliseconds of the Unix epoch.
     #[must_use]
-    pub fn renewal_failed_ms(&self, profile: &str) -> Option<u64> {
-        let ended = self.ended_of(profile)?;
-        (ended.renewal && ended.finding.is_some()).then_some(ended.at_ms)
+    pub fn renewal_retry_ms(&self, profile: &str) -> Option<u64> {
+        let ended = self.ended_of(profile).filter(|ended| ended.renewal)?;
+        let after_ms = match ended.finding.as_ref()?.fix {
+            Fix::AuthorizeAgain => RETRY_WITHOUT_PERSON_MS,
+            _ => RETRY_MS,
+        };
+        Some(ended.at_ms + after_ms)
     }
 
     /// Rule ids that belong to something here.
@@ -173,6 +181,10 @@ impl Turn<'_> {
             Event::TabOpened { flow, tab } => self.tab_opened(&flow, tab),
             Event::Navigated(flow) => self.navigated(&flow),
             Event::RequestFailed { url, tab } => self.request_failed(&url, tab),
+            Event::Redirected { from, to } => self.redirected(&from, &to),
+            Event::Asked { flow, answer } => self.asked(&flow, answer),
+            Event::PageShown { url, tab } => self.page_shown(&url, tab),
+            Event::PageRead { flow, answer } => self.page_read(&flow, &answer),
             Event::TabRemoved(tab) => self.tab_removed(tab),
             Event::TokenAnswered { flow, answer } => self.token_answered(&flow, answer),
             Event::TokenStored(flow) => self.token_stored(&flow),
@@ -210,10 +222,18 @@ impl Turn<'_> {
         self.engine
             .flows
             .retain(|flow| flow.profile() != profile || !matches!(flow.phase, Phase::AwaitingPermission));
-        for flow in self.engine.flows.iter_mut().filter(|flow| flow.profile() == profile) {
-            if let Phase::Refreshing { superseded, .. } = &mut flow.phase {
-                *superseded = true;
+        let renewals = self.engine.flows.iter_mut();
+        let renewals = renewals.filter(|flow| flow.profile() == profile && flow.renews.is_some());
+        let mut given_up = Vec::new();
+        for flow in renewals {
+            match flow.phase {
+                // What was posted can't be called back.
+                Phase::Exchanging | Phase::Refreshing { .. } => flow.superseded = true,
+                _ => given_up.push(flow.id.clone()),
             }
+        }
+        for id in given_up {
+            self.forget(&id);
         }
         self.start(new);
     }
@@ -233,6 +253,7 @@ impl Turn<'_> {
             state,
             code_verifier,
             renews,
+            quiet_tab,
             permitted,
         } = new;
         let profile = snapshot.profile.id.as_str();
@@ -241,10 +262,19 @@ impl Turn<'_> {
         self.engine.next_rule += Flow::RULES;
         let flow = Flow {
             id: id.clone(),
+            way: match &renews {
+                _ if snapshot.provider.grant_type == GrantType::ClientCredentials => Way::ClientCredentials,
+                Some(old) if old.token.living_refresh_token(self.now_ms).is_some() => Way::RefreshToken,
+                Some(_) => Way::Background,
+                None => Way::Tab,
+            },
             snapshot,
             state,
             code_verifier,
             renews,
+            quiet_tab,
+            setback: None,
+            superseded: false,
             rule,
             phase: Phase::AwaitingPermission,
             steps: Vec::new(),
@@ -262,7 +292,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The hosts are granted: make the tab, or post the refresh token.
+    /// The hosts are granted.
     fn open(&mut self, id: &FlowId) {
         let Some(flow) = self.engine.flow_mut(id) else { return };
         flow.steps.push(Step {
@@ -270,28 +300,130 @@ impl Turn<'_> {
             at_ms: self.now_ms,
         });
         self.changed = true;
-        if flow.renews.is_some() {
-            self.refresh(id, 1);
-        } else {
-            flow.phase = Phase::Opening;
-            flow.wake_ms = Some(self.now_ms + WAKE_MS);
-            self.push(Effect::OpenTab(id.clone()));
+        let way = flow.way;
+        self.go(id, way);
+    }
+
+    /// Begins a way to the token.
+    fn go(&mut self, id: &FlowId, way: Way) {
+        let now_ms = self.now_ms;
+        let Some(flow) = self.engine.flow_mut(id) else { return };
+        flow.way = way;
+        if matches!(way, Way::Background | Way::QuietTab) {
+            flow.deadline_ms = now_ms + QUIET_DEADLINE_MS;
+        }
+        self.changed = true;
+        match way {
+            Way::Tab | Way::QuietTab => {
+                flow.phase = Phase::Opening;
+                flow.wake_ms = Some(now_ms + WAKE_MS);
+                self.push(Effect::OpenTab {
+                    flow: id.clone(),
+                    active: way == Way::Tab,
+                });
+            }
+            Way::Background => self.ask(id, 1),
+            Way::RefreshToken | Way::ClientCredentials => self.refresh(id, 1),
+        }
+    }
+
+    /// The worker asks the authorization endpoint itself: the person may still be signed in, and have consented before.
+    fn ask(&mut self, id: &FlowId, attempts: u32) {
+        let Some(flow) = self.engine.flow_mut(id) else { return };
+        flow.phase = Phase::Asking { attempts };
+        flow.wake_ms = None;
+        let url = flow.authorization_url();
+        self.changed = true;
+        self.push(Effect::Ask { flow: id.clone(), url });
+    }
+
+    /// The provider wants the person. That is never opened uninvited: it ends in a click, unless the profile allows an
+    /// inactive tab, where a provider may go on that refuses the worker's own request.
+    fn needs_person(&mut self, id: &FlowId) {
+        match self.engine.flow(id) {
+            Some(flow) if flow.way == Way::Background && flow.quiet_tab => self.go(id, Way::QuietTab),
+            _ => self.fail(id, Failure::NeedsClick),
+        }
+    }
+
+    fn redirected(&mut self, from: &Url, to: &Url) {
+        let Some(state) = state_of(from).map(State::new) else {
+            return;
+        };
+        let mut flows = self.engine.flows.iter();
+        let asking = flows.find(|flow| matches!(flow.phase, Phase::Asking { .. }) && flow.state == state);
+        let Some(flow) = asking else { return };
+        let id = flow.id.clone();
+        if !flow.snapshot.profile.redirect_uri.is_at(to) {
+            // The login page, mostly.
+            self.needs_person(&id);
+            return;
+        }
+        match flow.authorization_response(to) {
+            Ok(code) => self.captured(&id, Vec::new(), code),
+            Err(RedirectError::Authorization(error)) if error.wants_person() => self.needs_person(&id),
+            Err(error) => self.fail(&id, Failure::Redirect(error)),
+        }
+    }
+
+    /// The request is over; a redirect's address comes by itself, before or after this.
+    fn asked(&mut self, id: &FlowId, answer: Result<Option<u16>, TransportError>) {
+        if !self
+            .engine
+            .flow(id)
+            .is_some_and(|flow| matches!(flow.phase, Phase::Asking { .. }))
+        {
+            return;
+        }
+        match answer {
+            Ok(None) => {}
+            Ok(Some(status)) if status == 429 || status >= 500 => {
+                let message = ["HTTP ", &status.to_string()].concat();
+                self.fail(id, Failure::Transport(TransportError::Unreachable { message }));
+            }
+            Ok(Some(_)) => self.needs_person(id),
+            Err(error) => self.fail(id, Failure::Transport(error)),
+        }
+    }
+
+    /// The provider's own error page never leads back: it is read once more, to say what it is about.
+    fn page_shown(&mut self, url: &Url, tab: TabId) {
+        let state = state_of(url).map(State::new);
+        let mut flows = self.engine.flows.iter();
+        let shown = flows.find(|flow| {
+            matches!(flow.phase, Phase::AwaitingRedirect { tab: flow_tab, .. } if flow_tab == tab)
+                && state.as_ref() == Some(&flow.state)
+        });
+        if let Some(flow) = shown {
+            let (flow, url) = (flow.id.clone(), flow.authorization_url());
+            self.push(Effect::ReadPage { flow, url });
+        }
+    }
+
+    fn page_read(&mut self, id: &FlowId, answer: &HttpResponse) {
+        let Some(flow) = self.engine.flow(id) else { return };
+        let Phase::AwaitingRedirect { tab, .. } = flow.phase else {
+            return;
+        };
+        if let Some(words) = error_page(&answer.body) {
+            self.show_result(id, vec![tab]);
+            self.fail(id, Failure::ErrorPage { words });
         }
     }
 
     fn refresh(&mut self, id: &FlowId, attempts: u32) {
-        let Some(flow) = self.engine.flow_mut(id) else { return };
         let now_ms = self.now_ms;
+        let Some(flow) = self.engine.flow_mut(id) else { return };
         let refresh_token = flow.renews.as_ref();
-        let Some(refresh_token) = refresh_token.and_then(|old| old.token.living_refresh_token(now_ms)) else {
-            self.fail(id, Failure::NoRefreshToken);
-            return;
+        let request = match refresh_token.and_then(|old| old.token.living_refresh_token(now_ms)) {
+            _ if flow.way == Way::ClientCredentials => flow.client_credentials_request(),
+            Some(refresh_token) => flow.refresh_request(refresh_token),
+            None => {
+                self.fail(id, Failure::NoRefreshToken);
+                return;
+            }
         };
-        let request = flow.refresh_request(refresh_token);
-        flow.phase = Phase::Refreshing {
-            attempts,
-            superseded: false,
-        };
+        flow.phase = Phase::Refreshing { attempts };
         flow.wake_ms = Some(now_ms + WAKE_MS);
         let rules: Vec<Rule> = flow.origin_rule().into_iter().collect();
         self.changed = true;
@@ -396,33 +528,47 @@ impl Turn<'_> {
             return;
         };
         let answer = flow.authorization_response(url);
+        let quiet = flow.way == Way::QuietTab;
+        let mut tabs = vec![flow_tab];
+        if tab != flow_tab {
+            tabs.push(tab);
+        }
         flow.steps.push(Step {
             name: StepName::SignIn,
             at_ms: self.now_ms,
         });
         self.changed = true;
         match answer {
-            Ok(code) => {
-                flow.steps.push(Step {
-                    name: StepName::Capture,
-                    at_ms: self.now_ms,
-                });
-                flow.deadline_ms = self.now_ms + flow.snapshot.code_lifetime_ms();
-                flow.wake_ms = Some(self.now_ms + WAKE_MS);
-                flow.phase = Phase::Captured {
-                    tab: flow_tab,
-                    callback_tab: tab,
-                    code,
-                    waiting_for_permission: false,
-                };
-                self.check_permission(&id);
-            }
+            Ok(code) => self.captured(&id, tabs, code),
             Err(error) => {
                 self.guard_stray_code(&id, url, &error);
-                self.show_result(&id, flow_tab, tab);
-                self.fail(&id, Failure::Redirect(error));
+                match &error {
+                    RedirectError::Authorization(said) if quiet && said.wants_person() => self.needs_person(&id),
+                    _ => {
+                        self.show_result(&id, tabs);
+                        self.fail(&id, Failure::Redirect(error));
+                    }
+                }
             }
         }
+    }
+
+    /// The code is here.
+    fn captured(&mut self, id: &FlowId, tabs: Vec<TabId>, code: AuthorizationCode) {
+        let Some(flow) = self.engine.flow_mut(id) else { return };
+        flow.steps.push(Step {
+            name: StepName::Capture,
+            at_ms: self.now_ms,
+        });
+        flow.deadline_ms = self.now_ms + flow.snapshot.code_lifetime_ms();
+        flow.wake_ms = Some(self.now_ms + WAKE_MS);
+        flow.phase = Phase::Captured {
+            tabs,
+            code,
+            waiting_for_permission: false,
+        };
+        self.changed = true;
+        self.check_permission(id);
     }
 
     /// Whose callback is it? By its `state`, in any tab; else by the flow's own tab.
@@ -474,7 +620,7 @@ impl Turn<'_> {
         if let Some(flow) = self.engine.flow(id) {
             self.push(Effect::CheckPermission {
                 flow: id.clone(),
-                hosts: flow.snapshot.profile.hosts(),
+                hosts: flow.hosts(),
             });
         }
     }
@@ -484,22 +630,21 @@ impl Turn<'_> {
             return;
         };
         let Phase::Captured {
-            tab,
-            callback_tab,
+            tabs,
             waiting_for_permission,
             ..
         } = &mut flow.phase
         else {
             return;
         };
-        let (tab, callback_tab) = (*tab, *callback_tab);
+        let tabs = tabs.clone();
         self.changed = true;
         if !granted {
             // Without the host permission the POST would be sent and its answer unreadable: the code would be burnt.
             let first = !std::mem::replace(waiting_for_permission, true);
             flow.wake_ms = None;
             if first {
-                self.show_result(id, tab, callback_tab);
+                self.show_result(id, tabs);
             }
             return;
         }
@@ -514,20 +659,19 @@ impl Turn<'_> {
             request,
         });
         if !waited {
-            self.show_result(id, tab, callback_tab);
+            self.show_result(id, tabs);
         }
     }
 
-    /// Our own page takes the place of the tab: a blocked URL left in a tab gives the code away on Back or Reload.
-    fn show_result(&mut self, id: &FlowId, tab: TabId, callback_tab: TabId) {
-        self.push(Effect::ShowResult {
-            flow: id.clone(),
-            beside: tab,
-        });
-        self.push(Effect::CloseTab(tab));
-        if callback_tab != tab {
-            self.push(Effect::CloseTab(callback_tab));
+    /// Our own page takes the place of the first tab: a blocked URL left in a tab gives the code away on Back or Reload.
+    /// A quiet tab just goes.
+    fn show_result(&mut self, id: &FlowId, tabs: Vec<TabId>) {
+        let seen = self.engine.flow(id).is_some_and(|flow| flow.way == Way::Tab);
+        if let Some(beside) = tabs.first().copied().filter(|_| seen) {
+            let flow = id.clone();
+            self.push(Effect::ShowResult { flow, beside });
         }
+        self.effects.extend(tabs.into_iter().map(Effect::CloseTab));
     }
 
     fn token_answered(&mut self, id: &FlowId, answer: Result<HttpResponse, TransportError>) {
@@ -537,7 +681,7 @@ impl Turn<'_> {
         if !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }) {
             return;
         }
-        if flow.is_superseded() {
+        if flow.superseded {
             self.forget(id);
             return;
         }
@@ -563,9 +707,15 @@ impl Turn<'_> {
                     at_ms: self.now_ms,
                 });
                 let token = match &flow.renews {
-                    Some(old) => old.token.renewed(&response, self.now_ms),
-                    None => TokenRecord::from_response(&response, &flow.snapshot.profile.scopes, self.now_ms),
+                    Some(old) if flow.way == Way::RefreshToken => old.token.renewed(&response, self.now_ms),
+                    _ => TokenRecord::from_response(&response, &flow.snapshot.profile.scopes, self.now_ms),
                 };
+                if let Some(old) = &flow.renews
+                    && let Some((old, new)) = old.token.other_member(&token)
+                {
+                    self.fail(id, Failure::OtherMember { old, new });
+                    return;
+                }
                 let profile = flow.profile().to_owned();
                 // Nothing comes before this write: a kill until it is done loses the token.
                 self.push(Effect::StoreToken {
@@ -577,10 +727,13 @@ impl Turn<'_> {
                 });
             }
             Err(failure) => {
-                if failure.is_dead_refresh_token() {
+                if flow.way == Way::RefreshToken && failure.is_dead_refresh_token() {
                     self.keep_without_refresh_token(id);
+                    self.set_back(id, &failure);
+                    self.go(id, Way::Background);
+                } else {
+                    self.fail(id, failure);
                 }
-                self.fail(id, failure);
             }
         }
     }
@@ -595,6 +748,14 @@ impl Turn<'_> {
             profile,
             token: Box::new(token),
         });
+    }
+
+    /// Remembers why a way of a renewal failed.
+    fn set_back(&mut self, id: &FlowId, failure: &Failure) {
+        if let Some(flow) = self.engine.flow_mut(id) {
+            flow.setback = Some(explain(flow, failure));
+            self.changed = true;
+        }
     }
 
     fn token_stored(&mut self, id: &FlowId) {
@@ -613,8 +774,9 @@ impl Turn<'_> {
             .flows
             .iter()
             .find(|flow| matches!(flow.phase, Phase::AwaitingRedirect { tab: flow_tab, .. } if flow_tab == tab));
-        if let Some(id) = flow.map(|flow| flow.id.clone()) {
-            self.fail(&id, Failure::TabClosed);
+        if let Some((id, way)) = flow.map(|flow| (flow.id.clone(), flow.way)) {
+            let quiet = way == Way::QuietTab;
+            self.fail(&id, if quiet { Failure::NeedsClick } else { Failure::TabClosed });
         }
     }
 
@@ -661,7 +823,6 @@ impl Turn<'_> {
         for (id, phase) in flows {
             match phase {
                 Phase::AwaitingPermission if permitted(&id) => self.open(&id),
-                Phase::Opening => self.fail(&id, Failure::Interrupted),
                 Phase::AwaitingRedirect { .. } if !permitted(&id) => {
                     self.fail(&id, Failure::PermissionRemoved);
                 }
@@ -670,8 +831,12 @@ impl Turn<'_> {
                 Phase::AwaitingPermission => {}
                 Phase::Captured { .. } => self.check_permission(&id),
                 Phase::Exchanging | Phase::Refreshing { .. } if stored.contains(&id) => self.token_stored(&id),
-                Phase::Refreshing { superseded: true, .. } => self.forget(&id),
-                Phase::Refreshing { attempts, .. } if attempts < REFRESHES_AT_MOST => self.refresh(&id, attempts + 1),
+                Phase::Exchanging | Phase::Refreshing { .. } if self.engine.flow(&id).is_some_and(|f| f.superseded) => {
+                    self.forget(&id);
+                }
+                Phase::Refreshing { attempts } if attempts < REFRESHES_AT_MOST => self.refresh(&id, attempts + 1),
+                Phase::Asking { attempts } if attempts < REFRESHES_AT_MOST => self.ask(&id, attempts + 1),
+                Phase::Opening | Phase::Asking { .. } => self.fail(&id, Failure::Interrupted),
                 Phase::Refreshing { .. } | Phase::Exchanging => self.fail(&id, Failure::OutcomeUnknown),
             }
         }
@@ -698,7 +863,11 @@ impl Turn<'_> {
             .map(|flow| flow.id.clone())
             .collect();
         for id in overdue {
-            self.fail(&id, Failure::TimedOut);
+            let way = self.engine.flow(&id).map(|flow| flow.way);
+            match way {
+                Some(Way::Background | Way::QuietTab) => self.needs_person(&id),
+                _ => self.fail(&id, Failure::TimedOut),
+            }
         }
         for flow in &mut self.engine.flows {
             if flow.wake_ms.is_some_and(|wake_ms| wake_ms <= now_ms) {
@@ -739,6 +908,9 @@ impl Turn<'_> {
         if let Some(place) = self.engine.flows.iter().position(|flow| flow.id == *id) {
             let flow = self.engine.flows.remove(place);
             self.changed = true;
+            if let Phase::AwaitingRedirect { tab, .. } = flow.phase {
+                self.push(Effect::CloseTab(tab));
+            }
             self.push(Effect::RemoveRules(flow.rule_ids().to_vec()));
         }
     }
@@ -753,7 +925,7 @@ impl Turn<'_> {
         let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
         let mut dead = vec![tab_rule, origin_rule];
         // Only an authorization that was begun can have a code.
-        let coded = flow.renews.is_none() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
+        let coded = flow.way.has_tab() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
         if coded {
             let guard = Guard {
                 flow: id.clone(),
@@ -768,7 +940,11 @@ impl Turn<'_> {
         let close = match (&flow.phase, &failure) {
             (Phase::AwaitingRedirect { tab, .. }, Some(failure)) => {
                 // The tab is the person's when they still sign in, but without rules it would give the code away.
-                (!matches!(failure, Failure::TabClosed | Failure::Redirect(_))).then_some(*tab)
+                let closed = matches!(
+                    failure,
+                    Failure::TabClosed | Failure::Redirect(_) | Failure::ErrorPage { .. }
+                );
+                (!closed).then_some(*tab)
             }
             _ => None,
         };
@@ -777,20 +953,36 @@ impl Turn<'_> {
             self.push(Effect::CloseTab(tab));
         }
         self.push(Effect::RemoveRules(dead));
-        let Snapshot { provider, profile, .. } = flow.snapshot;
-        let renewal = flow.renews.is_some();
-        let finding = failure.map(|failure| {
-            let diagnose = if renewal { diagnose_renewal } else { diagnose };
-            diagnose(&failure, provider, &profile.host_names())
+        let finding = failure.map(|failure| match &flow.setback {
+            Some(setback) if failure == Failure::NeedsClick => setback.clone(),
+            _ => explain(&flow, &failure),
         });
+        let renewal = flow.renews.is_some();
+        let Snapshot { profile, .. } = flow.snapshot;
         self.engine.ended.retain(|ended| ended.profile != profile.id);
         self.engine.ended.push(Ended {
             profile: profile.id,
             flow: flow.id,
             renewal,
+            way: flow.way,
             finding,
             steps: flow.steps,
             at_ms: self.now_ms,
         });
+    }
+}
+
+/// Why a flow has no token, in the light of what it asked for.
+fn explain(flow: &Flow, failure: &Failure) -> Finding {
+    let Snapshot { provider, profile, .. } = &flow.snapshot;
+    let grant = match flow.way {
+        Way::RefreshToken => Grant::RefreshToken,
+        Way::ClientCredentials => Grant::ClientCredentials,
+        Way::Tab | Way::QuietTab | Way::Background => Grant::AuthorizationCode,
+    };
+    if flow.renews.is_some() {
+        diagnose_renewal(failure, provider, &profile.host_names(), grant)
+    } else {
+        diagnose(failure, provider, &profile.host_names(), grant)
     }
 }

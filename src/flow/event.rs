@@ -19,8 +19,10 @@ pub struct NewFlow {
     pub state: State,
     /// Drawn for this flow alone, where the provider takes PKCE.
     pub code_verifier: Option<CodeVerifier>,
-    /// The token to renew by its refresh token; none for an authorization.
+    /// The token to renew; none for an authorization.
     pub renews: Option<StoredToken>,
+    /// Whether an inactive tab may be opened when nothing else helps.
+    pub quiet_tab: bool,
     /// Whether the hosts that it needs are granted.
     pub permitted: bool,
 }
@@ -61,6 +63,34 @@ pub enum Event {
         url: Url,
         /// In which tab.
         tab: TabId,
+    },
+    /// The authorization endpoint answered the worker's own request with a redirect.
+    Redirected {
+        /// What was asked for.
+        from: Url,
+        /// Where it leads; nobody goes there.
+        to: Url,
+    },
+    /// The worker's own request to the authorization endpoint is over.
+    Asked {
+        /// The flow.
+        flow: FlowId,
+        /// The status of the page that came instead of a redirect, none for a redirect, or why nothing came.
+        answer: Result<Option<u16>, TransportError>,
+    },
+    /// The authorization endpoint showed a page in a tab that looks like its own error page.
+    PageShown {
+        /// Its address.
+        url: Url,
+        /// The tab.
+        tab: TabId,
+    },
+    /// What that page says.
+    PageRead {
+        /// The flow.
+        flow: FlowId,
+        /// The answer's status and body.
+        answer: HttpResponse,
     },
     /// A tab was closed.
     TabRemoved(TabId),

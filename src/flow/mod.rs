@@ -16,9 +16,9 @@ mod snapshot;
 pub use effect::Effect;
 pub use engine::Engine;
 pub use event::{Event, NewFlow};
-pub use record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId};
+pub use record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 pub use rules::{Rule, RuleAction, RuleCondition};
-pub use schedule::{Badge, KnownToken, Plan, RETRY_MS};
+pub use schedule::{Badge, KnownToken, Plan, RETRY_MS, RETRY_WITHOUT_PERSON_MS};
 
 /// How long a person may take between the click and the redirect: 15 minutes, then the flow is given up.
 pub const REDIRECT_DEADLINE_MS: u64 = 15 * 60 * 1000;
@@ -26,6 +26,9 @@ pub const REDIRECT_DEADLINE_MS: u64 = 15 * 60 * 1000;
 /// After this long without an end to something that needs no person, an alarm wakes the worker: it may have died over it.
 /// The shortest that a packed extension may ask for.
 pub const WAKE_MS: u64 = 30_000;
+
+/// How long an authorization that needs no person may take: the worker's own request, or an inactive tab.
+pub const QUIET_DEADLINE_MS: u64 = 25_000;
 
 /// How often a refresh token is posted when the worker dies over the answer. LinkedIn's does not rotate, and servers that
 /// rotate give a moment's grace for exactly this (providers.md section 3).

@@ -33,6 +33,39 @@ record!(Snapshot {
     client_secret
 });
 
+/// How a flow gets its token. A renewal tries one after the other (DESIGN.md section 5): its refresh token, a request of
+/// the worker, an inactive tab where the profile allows one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By a code, in a tab that the person asked for.
+    Tab,
+    /// By a code, in an inactive tab that closes itself.
+    QuietTab,
+    /// By a code that the worker asks for with the person's cookies, without a tab.
+    Background,
+    /// By a refresh token.
+    RefreshToken,
+    /// By the client's own credentials (RFC 6749 section 4.4), which LinkedIn calls 2-legged.
+    ClientCredentials,
+}
+record!(
+    enum Way {
+        Tab,
+        QuietTab,
+        Background,
+        RefreshToken,
+        ClientCredentials,
+    }
+);
+
+impl Way {
+    /// Whether a tab is made for it.
+    #[must_use]
+    pub fn has_tab(self) -> bool {
+        matches!(self, Self::Tab | Self::QuietTab)
+    }
+}
+
 /// Where a flow stands.
 #[derive(Clone, Debug)]
 pub enum Phase {
@@ -47,12 +80,16 @@ pub enum Phase {
         /// Whether the tab was sent to the authorization endpoint.
         navigated: bool,
     },
+    /// The worker asks the authorization endpoint itself, or was about to.
+    Asking {
+        /// How often so far: a lost answer is asked for once more.
+        attempts: u32,
+    },
     /// The code is here and was not sent anywhere.
     Captured {
-        /// The flow's tab.
-        tab: TabId,
-        /// The tab in which the callback was stopped; another one for a callback in a popup.
-        callback_tab: TabId,
+        /// The flow's tab, and the one in which the callback was stopped: another one for a callback in a popup. None of
+        /// a code that the worker asked for.
+        tabs: Vec<TabId>,
         /// The code; it is erased before it is posted.
         code: AuthorizationCode,
         /// The worker found the hosts no longer granted; it waits for them as long as the code lives.
@@ -60,21 +97,20 @@ pub enum Phase {
     },
     /// The code was posted, or was about to be. It is never posted again.
     Exchanging,
-    /// A refresh token was posted, or was about to be.
+    /// A refresh token or the client's credentials were posted, or were about to be.
     Refreshing {
         /// How often so far: a lost answer is asked for once more.
         attempts: u32,
-        /// The person authorized anew meanwhile: the answer is waited for, and not stored over the newer token.
-        superseded: bool,
     },
 }
 record!(enum Phase {
     AwaitingPermission,
     Opening,
     AwaitingRedirect { tab, navigated },
-    Captured { tab, callback_tab, code, waiting_for_permission },
+    Asking { attempts },
+    Captured { tabs, code, waiting_for_permission },
     Exchanging,
-    Refreshing { attempts, superseded },
+    Refreshing { attempts },
 });
 
 /// What a person sees happening.
@@ -105,6 +141,12 @@ record!(
 );
 
 impl StepName {
+    /// Whether only a flow with a tab has it.
+    #[must_use]
+    pub fn needs_tab(self) -> bool {
+        matches!(self, Self::Open | Self::SignIn | Self::Capture)
+    }
+
     /// All steps, in their order.
     pub const ALL: [Self; 6] = [
         Self::Permission,
@@ -137,8 +179,16 @@ pub struct Flow {
     pub state: State,
     /// The verifier of PKCE, where the provider takes it.
     pub code_verifier: Option<CodeVerifier>,
-    /// The token that it renews by its refresh token; none for an authorization.
+    /// The token that it renews; none for an authorization.
     pub renews: Option<StoredToken>,
+    /// How it gets its token, as far as it has come.
+    pub way: Way,
+    /// Whether it may open an inactive tab when nothing else helps.
+    pub quiet_tab: bool,
+    /// Why an earlier way of a renewal failed; it says more than that a click is needed.
+    pub setback: Option<Finding>,
+    /// Whether the person authorized anew meanwhile: the answer is waited for, and not stored over the newer token.
+    pub superseded: bool,
     /// Its first rule id; it owns [`Flow::RULES`] of them.
     pub rule: u32,
     /// Where it stands.
@@ -159,6 +209,10 @@ record!(Flow {
     state,
     code_verifier,
     renews,
+    way,
+    quiet_tab,
+    setback,
+    superseded,
     rule,
     phase,
     steps,
@@ -176,6 +230,8 @@ pub struct Ended {
     pub flow: FlowId,
     /// Whether it was a renewal.
     pub renewal: bool,
+    /// How it was to get its token, at last.
+    pub way: Way,
     /// Why there is no token; none when there is one.
     pub finding: Option<Finding>,
     /// What was done before.
@@ -187,6 +243,7 @@ record!(Ended {
     profile,
     flow,
     renewal,
+    way,
     finding,
     steps,
     at_ms

@@ -9,6 +9,9 @@ const COUNTED_DAYS: u64 = 14;
 /// How long a renewal that failed, or could not start, waits for the next try.
 pub const RETRY_MS: u64 = 3_600_000;
 
+/// The same for one that wants the person, who may sign in at the provider meanwhile, or may not.
+pub const RETRY_WITHOUT_PERSON_MS: u64 = 86_400_000;
+
 /// What the schedule has to know of a stored token. All times in milliseconds of the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownToken {
@@ -18,8 +21,8 @@ pub struct KnownToken {
     pub expires_ms: Option<u64>,
     /// When to renew it; none where the profile does not want that or there is no living refresh token.
     pub renewal_ms: Option<u64>,
-    /// When the last renewal failed.
-    pub failed_ms: Option<u64>,
+    /// When to try again after the last renewal failed; none when it did not.
+    pub retry_ms: Option<u64>,
 }
 
 /// What the toolbar's icon says.
@@ -55,8 +58,7 @@ impl Plan {
         };
         for token in tokens {
             if let Some(renewal_ms) = token.renewal_ms {
-                let retry_ms = token.failed_ms.map_or(0, |failed_ms| failed_ms + RETRY_MS);
-                let at_ms = renewal_ms.max(retry_ms);
+                let at_ms = renewal_ms.max(token.retry_ms.unwrap_or(0));
                 if at_ms <= now_ms {
                     plan.due.push(token.profile.clone());
                     plan.wake_at(now_ms + RETRY_MS);
@@ -77,7 +79,7 @@ impl Plan {
             }
             // The number changes when the day that has begun is over; at last the token is dead.
             plan.wake_at(expires_ms - (days - 1) * DAY_MS);
-            if token.renewal_ms.is_none() || token.failed_ms.is_some() {
+            if token.renewal_ms.is_none() || token.retry_ms.is_some() {
                 plan.badge = plan.badge.min(Badge::Days(days));
             }
         }
@@ -100,7 +102,7 @@ mod tests {
             profile: "a".to_owned(),
             expires_ms: expires_days.map(|days| NOW + days * DAY_MS),
             renewal_ms: None,
-            failed_ms: None,
+            retry_ms: None,
         }
     }
 
@@ -152,9 +154,9 @@ mod tests {
             renewal_ms: Some(NOW),
             ..token(Some(5))
         };
-        let plan = |now, failed_ms| {
+        let plan = |now, retry_ms| {
             let token = KnownToken {
-                failed_ms,
+                retry_ms,
                 ..renewing.clone()
             };
             Plan::new(now, &[token])
@@ -166,9 +168,9 @@ mod tests {
         for late in [0, DAY_MS, 90 * DAY_MS] {
             assert_eq!(plan(NOW + late, None).due, ["a"], "{late} late");
         }
-        let failed = plan(NOW + 1, Some(NOW));
+        let failed = plan(NOW + 1, Some(NOW + RETRY_MS));
         assert_eq!((failed.due.len(), failed.wake_ms), (0, Some(NOW + RETRY_MS)));
         assert_eq!(failed.badge, Badge::Days(5));
-        assert_eq!(plan(NOW + RETRY_MS, Some(NOW)).due, ["a"]);
+        assert_eq!(plan(NOW + RETRY_MS, Some(NOW + RETRY_MS)).due, ["a"]);
     }
 }

@@ -6,10 +6,10 @@ use crate::oauth::pkce::CodeChallenge;
 use crate::oauth::redirect::{Expected, RedirectError, parse_authorization_response};
 use crate::oauth::secret::AuthorizationCode;
 use crate::oauth::secret::RefreshToken;
-use crate::oauth::token::{RefreshRequest, TokenRequest};
+use crate::oauth::token::{ClientCredentialsRequest, RefreshRequest, TokenRequest};
 use crate::provider::OriginPolicy;
 
-use super::record::{Flow, Phase, Snapshot};
+use super::record::{Flow, Snapshot, Way};
 
 impl Snapshot {
     /// How long a code may be redeemed, in milliseconds.
@@ -26,19 +26,14 @@ impl Snapshot {
 }
 
 impl Flow {
-    /// The hosts that it needs: a renewal never comes near the redirect host.
+    /// The hosts that it needs: a renewal without a tab never comes near the redirect host.
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
-        match &self.renews {
-            Some(_) => vec![self.snapshot.provider.token_endpoint_url().host_permission()],
-            None => self.snapshot.profile.hosts(),
+        if self.renews.is_some() && self.way != Way::QuietTab {
+            self.snapshot.provider.hosts()
+        } else {
+            self.snapshot.profile.hosts()
         }
-    }
-
-    /// Whether it is a renewal that an authorization has taken the place of.
-    #[must_use]
-    pub fn is_superseded(&self) -> bool {
-        matches!(self.phase, Phase::Refreshing { superseded: true, .. })
     }
 
     /// The profile's id.
@@ -91,6 +86,22 @@ impl Flow {
             code,
             redirect_uri: &profile.redirect_uri,
             code_verifier: self.code_verifier.as_ref(),
+        };
+        request.http_request()
+    }
+
+    /// The token request for the client itself.
+    pub(super) fn client_credentials_request(&self) -> HttpRequest {
+        let Snapshot {
+            provider,
+            profile,
+            client_secret,
+        } = &self.snapshot;
+        let request = ClientCredentialsRequest {
+            endpoint: &provider.token_endpoint_url(),
+            client_id: &profile.client_id,
+            client_secret: client_secret.as_ref(),
+            authentication: provider.client_authentication,
         };
         request.http_request()
     }

@@ -78,6 +78,20 @@ pub struct AuthorizationError {
     pub error_uri: Option<String>,
 }
 
+impl AuthorizationError {
+    /// Whether a request that was to show nothing would have needed the person (OIDC Core section 3.1.2.6).
+    #[must_use]
+    pub fn wants_person(&self) -> bool {
+        [
+            "login_required",
+            "interaction_required",
+            "consent_required",
+            "account_selection_required",
+        ]
+        .contains(&self.error.as_str())
+    }
+}
+
 /// Takes the code out of `callback`, or says why there is none.
 ///
 /// The order matters (security.md §1.2): the place first, then state, and only then is anything believed, an error

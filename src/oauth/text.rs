@@ -66,10 +66,16 @@ fn reference(name: &str) -> Option<char> {
 /// The longest excerpt of a body that is kept as evidence.
 const EXCERPT: usize = 200;
 
-/// A short, readable piece of a body that could not be understood: tags left out, white space collapsed, and whatever
-/// looks like a token replaced.
+/// A short, readable piece of a body that could not be understood.
 #[must_use]
 pub fn excerpt(body: &[u8]) -> String {
+    clean(&visible(body), EXCERPT)
+}
+
+/// What a person could read of a body's beginning: tags left out, white space collapsed, and whatever looks like a token
+/// replaced.
+#[must_use]
+pub fn visible(body: &[u8]) -> String {
     // Enough for the excerpt even when most of it is markup, and bounded when the body is huge.
     let text = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
     let mut collapsed = String::new();
@@ -82,7 +88,7 @@ pub fn excerpt(body: &[u8]) -> String {
             break;
         }
     }
-    clean(&redacted(&collapsed), EXCERPT)
+    redacted(&collapsed)
 }
 
 /// The text between the tags, without that of scripts and styles.

@@ -78,6 +78,30 @@ impl RefreshRequest<'_> {
     }
 }
 
+/// The token request of a client for itself (RFC 6749 §4.4; linkedin.md §4, 2-legged).
+#[derive(Debug, Clone, Copy)]
+pub struct ClientCredentialsRequest<'a> {
+    /// `token_endpoint`.
+    pub endpoint: &'a EndpointUrl,
+    /// `client_id`.
+    pub client_id: &'a str,
+    /// `client_secret`.
+    pub client_secret: Option<&'a ClientSecret>,
+    /// Where id and secret go.
+    pub authentication: ClientAuthentication,
+}
+
+impl ClientCredentialsRequest<'_> {
+    /// The request as it goes on the wire.
+    #[must_use]
+    pub fn http_request(&self) -> HttpRequest {
+        let mut body = String::new();
+        form::push(&mut body, "grant_type", "client_credentials");
+        let authorization = self.authentication.apply(&mut body, self.client_id, self.client_secret);
+        post(self.endpoint, body, authorization)
+    }
+}
+
 fn post(endpoint: &EndpointUrl, body: String, authorization: Option<String>) -> HttpRequest {
     let mut headers = vec![
         (

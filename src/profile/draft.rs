@@ -8,7 +8,7 @@ use super::Profile;
 use crate::{
     oauth::{ClientSecret, RedirectUri, Scopes, text},
     plain::record,
-    provider::{self, Provider, RedirectRule, SecretRule},
+    provider::{self, GrantType, Provider, RedirectRule, SecretRule},
 };
 
 /// The form's fields as typed. `Debug` does not show the secret.
@@ -28,6 +28,8 @@ pub struct ProfileDraft {
     pub scope: String,
     /// Whether a token is renewed before it ends.
     pub renew_automatically: bool,
+    /// Whether a renewal may open an inactive tab.
+    pub renew_in_tab: bool,
 }
 record!(ProfileDraft {
     name,
@@ -37,6 +39,7 @@ record!(ProfileDraft {
     redirect_uri,
     scope,
     renew_automatically,
+    renew_in_tab,
 });
 
 impl fmt::Debug for ProfileDraft {
@@ -49,6 +52,7 @@ impl fmt::Debug for ProfileDraft {
             .field("redirect_uri", &self.redirect_uri)
             .field("scope", &self.scope)
             .field("renew_automatically", &self.renew_automatically)
+            .field("renew_in_tab", &self.renew_in_tab)
             .finish()
     }
 }
@@ -81,6 +85,8 @@ pub struct ValidDraft {
     pub scopes: Scopes,
     /// Whether a token is renewed before it ends.
     pub renew_automatically: bool,
+    /// Whether a renewal may open an inactive tab.
+    pub renew_in_tab: bool,
 }
 
 impl ValidDraft {
@@ -95,6 +101,7 @@ impl ValidDraft {
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
             renew_automatically: self.renew_automatically,
+            renew_in_tab: self.renew_in_tab,
             copy_as: None,
             created_ms,
         };
@@ -130,7 +137,14 @@ fn check(draft: &ProfileDraft, secret_is_stored: bool) -> Result<ValidDraft, Vec
     if let Some(code) = secret_problem(&draft.client_secret, rule).filter(|_| !keep) {
         errors.push(error("client_secret", code, None));
     }
-    let redirect_uri = RedirectUri::parse(&draft.redirect_uri);
+    // A client that asks for itself is asked for neither; what the form holds there can't be wrong.
+    let for_member = provider.is_none_or(|provider| provider.grant_type == GrantType::AuthorizationCode);
+    let (typed_uri, typed_scope) = if for_member {
+        (draft.redirect_uri.as_str(), draft.scope.as_str())
+    } else {
+        (UNUSED_REDIRECT_URI, "")
+    };
+    let redirect_uri = RedirectUri::parse(typed_uri);
     match &redirect_uri {
         Err(problem) => errors.push(error("redirect_uri", problem.code(), None)),
         Ok(uri) => {
@@ -140,7 +154,7 @@ fn check(draft: &ProfileDraft, secret_is_stored: bool) -> Result<ValidDraft, Vec
             }
         }
     }
-    let scopes = Scopes::parse(&draft.scope);
+    let scopes = Scopes::parse(typed_scope);
     match &scopes {
         Err(problem) => errors.push(error("scope", "characters", Some(problem.token.clone()))),
         // LinkedIn: You need to pass the "scope" parameter.
@@ -160,6 +174,7 @@ fn check(draft: &ProfileDraft, secret_is_stored: bool) -> Result<ValidDraft, Vec
                 redirect_uri,
                 scopes,
                 renew_automatically: draft.renew_automatically,
+                renew_in_tab: draft.renew_in_tab,
             })
         }
         _ => Err(errors),
@@ -167,6 +182,9 @@ fn check(draft: &ProfileDraft, secret_is_stored: bool) -> Result<ValidDraft, Vec
 }
 
 const MAX_NAME: usize = 100;
+
+/// The redirect URI of a profile that has no use for one.
+const UNUSED_REDIRECT_URI: &str = "http://localhost/";
 
 fn name_of(draft: &ProfileDraft, provider: &Provider) -> String {
     let name = text::clean(&draft.name, MAX_NAME);
@@ -255,6 +273,7 @@ mod tests {
             redirect_uri: "https://app.example.com/callback".into(),
             scope: "openid profile,email".into(),
             renew_automatically: true,
+            renew_in_tab: false,
         }
     }
 
@@ -286,6 +305,7 @@ mod tests {
             redirect_uri: "/callback".into(),
             scope: "open\"id".into(),
             renew_automatically: false,
+            renew_in_tab: false,
         };
         let expected = [
             ("provider", "unknown"),

@@ -9,7 +9,7 @@ pub use token_record::{ScopeState, TokenRecord};
 use crate::{
     oauth::{RedirectUri, Scopes},
     plain::record,
-    provider::{self, Provider},
+    provider::{self, GrantType, Provider},
 };
 
 /// One OAuth client registration. The secret is not in it: it is stored and sealed by itself.
@@ -29,6 +29,8 @@ pub struct Profile {
     pub scopes: Scopes,
     /// Whether a token is renewed before it ends, where that needs no person.
     pub renew_automatically: bool,
+    /// Whether a renewal may open an inactive tab that closes itself.
+    pub renew_in_tab: bool,
     /// The format in which its token was copied last, by its name in `handoff`.
     pub copy_as: Option<String>,
     /// When it was made, in milliseconds since 1970.
@@ -42,6 +44,7 @@ record!(Profile {
     redirect_uri,
     scopes,
     renew_automatically,
+    renew_in_tab,
     copy_as,
     created_ms,
 });
@@ -57,25 +60,42 @@ impl Profile {
     /// burns the code, and the redirect host's, without which the block rule is inert (security.md §0).
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
-        let token = self
-            .provider()
-            .map(|provider| provider.token_endpoint_url().host_permission());
-        unique(token, self.redirect_uri.host_permission())
+        let Some(provider) = self.provider() else {
+            return vec![self.redirect_uri.host_permission()];
+        };
+        let mut hosts = vec![provider.token_endpoint_url().host_permission()];
+        if provider.grant_type == GrantType::AuthorizationCode {
+            push_new(&mut hosts, self.redirect_uri.host_permission());
+        }
+        hosts
+    }
+
+    /// Whether this token can be renewed without the person: by its refresh token; by asking again, while it lives, which
+    /// is when LinkedIn skips the consent page (linkedin.md §5); by the client's own credentials.
+    #[must_use]
+    pub fn renews_by_itself(&self, token: &TokenRecord, now_ms: u64) -> bool {
+        let for_itself = |provider: &Provider| provider.grant_type == GrantType::ClientCredentials;
+        token.living_refresh_token(now_ms).is_some() || token.lives(now_ms) || self.provider().is_some_and(for_itself)
     }
 
     /// The same hosts by name, for people.
     #[must_use]
     pub fn host_names(&self) -> Vec<String> {
-        let token = self
-            .provider()
-            .map(|provider| provider.token_endpoint_url().host().to_owned());
-        unique(token, self.redirect_uri.host().to_owned())
+        let Some(provider) = self.provider() else {
+            return vec![self.redirect_uri.host().to_owned()];
+        };
+        let mut names = vec![provider.token_endpoint_url().host().to_owned()];
+        if provider.grant_type == GrantType::AuthorizationCode {
+            push_new(&mut names, self.redirect_uri.host().to_owned());
+        }
+        names
     }
 }
 
-fn unique(first: Option<String>, second: String) -> Vec<String> {
-    let second = Some(second).filter(|second| first.as_ref() != Some(second));
-    first.into_iter().chain(second).collect()
+fn push_new(list: &mut Vec<String>, item: String) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
 }
 
 #[cfg(test)]
@@ -91,6 +111,7 @@ mod tests {
             redirect_uri: RedirectUri::parse(redirect_uri).unwrap(),
             scopes: Scopes::parse("openid").unwrap(),
             renew_automatically: true,
+            renew_in_tab: false,
             copy_as: None,
             created_ms: 1,
         }

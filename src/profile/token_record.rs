@@ -108,6 +108,25 @@ impl TokenRecord {
         }
     }
 
+    /// Whether another member's token came in the place of this one: whose they are, by their ID tokens, where both say
+    /// so. `sub` tells members apart, and is the same for an app as long as it lives (linkedin.md §7).
+    #[must_use]
+    pub fn other_member(&self, new: &Self) -> Option<(String, String)> {
+        let who = |token: &Self| {
+            let claims = unverified_claims(token.id_token.as_ref()?).ok()?;
+            let sub = claims.sub?;
+            Some((claims.name.or(claims.email).unwrap_or_else(|| sub.clone()), sub))
+        };
+        let ((old_name, old), (new_name, new)) = (who(self)?, who(new)?);
+        (old != new).then_some((old_name, new_name))
+    }
+
+    /// Whether its time is not over.
+    #[must_use]
+    pub fn lives(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_none_or(|expires_ms| expires_ms > now_ms)
+    }
+
     /// The refresh token, as long as it may still work.
     #[must_use]
     pub fn living_refresh_token(&self, now_ms: u64) -> Option<&RefreshToken> {

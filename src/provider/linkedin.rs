@@ -1,13 +1,13 @@
 //! LinkedIn (linkedin.md §1 to §4, §9).
 
 use super::{
-    IssSupport, OriginPolicy, Pkce, Probe, Provider, RedirectRule, ScopeInfo,
+    GrantType, IssSupport, OriginPolicy, Pkce, Probe, Provider, RedirectRule, ScopeInfo,
     ScopeStatus::{self, Closed, Current, Legacy},
     SecretRule,
 };
 use crate::oauth::ClientAuthentication;
 
-pub(super) static PROVIDERS: [Provider; 2] = [LINKEDIN, NATIVE];
+pub(super) static PROVIDERS: [Provider; 3] = [LINKEDIN, NATIVE, APPLICATION];
 
 /// The ordinary flow of a web app.
 const LINKEDIN: Provider = Provider {
@@ -19,6 +19,7 @@ const LINKEDIN: Provider = Provider {
     userinfo_endpoint: Some("https://api.linkedin.com/v2/userinfo"),
     // A code_verifier is answered with invalid_client, even when the secret is right (linkedin.md §0, item 2).
     pkce: Pkce::Off,
+    grant_type: GrantType::AuthorizationCode,
     client_authentication: ClientAuthentication::Body,
     secret: SecretRule::Required,
     scope_separator: " ",
@@ -55,6 +56,15 @@ const NATIVE: Provider = Provider {
     client_authentication: ClientAuthentication::None,
     secret: SecretRule::None,
     redirect_rule: RedirectRule::LoopbackIpOnly,
+    ..LINKEDIN
+};
+
+/// Tokens of the app itself, for apps that LinkedIn has enabled (linkedin.md §4, client credentials).
+const APPLICATION: Provider = Provider {
+    id: "linkedin-application",
+    name: "LinkedIn (application token)",
+    grant_type: GrantType::ClientCredentials,
+    default_scopes: &[],
     ..LINKEDIN
 };
 

@@ -27,6 +27,16 @@ impl Pkce {
     }
 }
 
+/// The grant by which a client gets its tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// A member's consent and a code (RFC 6749 §4.1).
+    AuthorizationCode,
+    /// The client's own credentials (RFC 6749 §4.4): no member, no redirect, no scopes.
+    ClientCredentials,
+}
+
 /// Whether the client has a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,6 +136,8 @@ pub struct Provider {
     pub token_endpoint: &'static str,
     /// `userinfo_endpoint`.
     pub userinfo_endpoint: Option<&'static str>,
+    /// How tokens are got.
+    pub grant_type: GrantType,
     /// PKCE or not.
     pub pkce: Pkce,
     /// Where id and secret go.
@@ -165,6 +177,17 @@ impl Provider {
     #[must_use]
     pub fn token_endpoint_url(&self) -> EndpointUrl {
         endpoint(self.token_endpoint)
+    }
+
+    /// The match patterns of its own endpoints.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        let mut hosts = vec![self.token_endpoint_url().host_permission()];
+        let authorization = self.authorization_endpoint_url().host_permission();
+        if self.grant_type == GrantType::AuthorizationCode && authorization != hosts[0] {
+            hosts.push(authorization);
+        }
+        hosts
     }
 
     /// What is known of a scope.

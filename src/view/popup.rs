@@ -1,9 +1,10 @@
 //! The popup, and the result page, which is the popup in a tab.
 
 use crate::diagnosis::{Finding, Fix};
-use crate::flow::{Engine, Flow, FlowId, Phase, Step, StepName, StoredToken};
+use crate::flow::{Engine, Flow, FlowId, Phase, Step, StepName, StoredToken, Way};
 use crate::handoff::Format;
 use crate::profile::{Profile, ScopeState, TokenRecord};
+use crate::provider::GrantType;
 use crate::vault::Index;
 
 use super::TimeLeft;
@@ -78,6 +79,8 @@ impl CardState {
 pub enum MainAction {
     /// Start a flow.
     Authorize,
+    /// The same for a token of the app itself, which nobody authorizes.
+    GetToken,
     /// Ask the browser for the hosts.
     AllowAccess,
     /// Renew by the refresh token.
@@ -240,13 +243,13 @@ impl ProfileView {
         let life = stored.map(|(_, stored)| TokenLife::new(&stored.token, model.now_ms));
         let lives = life.is_some_and(|life| life.left.is_some() || life.expires_ms.is_none());
         // A token that lives is at hand while it is renewed.
-        let flow = under_way.filter(|flow| !(lives && matches!(flow.phase, Phase::Refreshing { .. })));
+        let flow = under_way.filter(|flow| !(lives && renewing) || waits_for_permission(flow));
         let finding = match under_way {
             Some(_) => None,
             None => ended.and_then(|ended| ended.finding.as_ref()),
         };
 
-        let renewable = stored.is_some_and(|(_, stored)| stored.token.living_refresh_token(model.now_ms).is_some());
+        let renewable = stored.is_some_and(|(_, stored)| profile.renews_by_itself(&stored.token, model.now_ms));
         // Nor does a renewal that failed take it away.
         let grave = finding.filter(|_| !(lives && ended.is_some_and(|ended| ended.renewal)));
         let state = match (flow, grave, life) {
@@ -269,11 +272,20 @@ impl ProfileView {
             CardState::Expired if renewable => Some(MainAction::Renew),
             CardState::Ready | CardState::Expired => Some(MainAction::Authorize),
         };
+        let for_itself = profile
+            .provider()
+            .is_some_and(|provider| provider.grant_type == GrantType::ClientCredentials);
+        let main = main.map(|main| match main {
+            MainAction::Authorize if for_itself => MainAction::GetToken,
+            other => other,
+        });
         let detail = expanded.then(|| DetailView {
             flow: flow.map(|flow| flow.id.clone()),
             steps: match (flow, ended) {
-                (Some(flow), _) if !renewing => steps(&flow.steps, StepState::Active),
-                (None, Some(ended)) if finding.is_some() && !ended.renewal => steps(&ended.steps, StepState::Failed),
+                (Some(flow), _) if !renewing => steps(flow.way, &flow.steps, StepState::Active),
+                (None, Some(ended)) if finding.is_some() && !ended.renewal => {
+                    steps(ended.way, &ended.steps, StepState::Failed)
+                }
                 _ => Vec::new(),
             },
             finding: finding.cloned(),
@@ -282,7 +294,7 @@ impl ProfileView {
                 TokenView {
                     renewable,
                     renewing,
-                    ..TokenView::new(&stored.token, revealed)
+                    ..TokenView::new(&stored.token, revealed, model.now_ms)
                 }
             }),
             redirect_uri: profile.redirect_uri.as_str().to_owned(),
@@ -315,11 +327,13 @@ fn waits_for_permission(flow: &Flow) -> bool {
 }
 
 /// All steps: those done with their times, then the one that is active or failed, then those to come.
-fn steps(done: &[Step], next: StepState) -> Vec<StepView> {
+fn steps(way: Way, done: &[Step], next: StepState) -> Vec<StepView> {
     let first_ms = done.first().map_or(0, |step| step.at_ms);
     let mut next = Some(next);
+    let has = |name: &StepName| way.has_tab() || !name.needs_tab();
     StepName::ALL
         .into_iter()
+        .filter(has)
         .map(|name| match done.iter().find(|step| step.name == name) {
             Some(step) => StepView {
                 name,
@@ -353,13 +367,15 @@ impl TokenLife {
 }
 
 impl TokenView {
-    fn new(token: &TokenRecord, revealed: bool) -> Self {
+    fn new(token: &TokenRecord, revealed: bool, now_ms: u64) -> Self {
         Self {
             masked: mask(token.access_token.expose()),
             revealed,
             renewable: false,
             renewing: false,
-            renewable_until_ms: token.refresh_expires_ms,
+            renewable_until_ms: token
+                .refresh_expires_ms
+                .filter(|_| token.living_refresh_token(now_ms).is_some()),
             scopes: token.scope_report(),
             account: token.account.clone(),
         }
@@ -403,6 +419,7 @@ mod tests {
             redirect_uri: RedirectUri::parse("http://localhost:8585/callback").unwrap(),
             scopes: Scopes::parse("openid w_member_social").unwrap(),
             renew_automatically: true,
+            renew_in_tab: false,
             copy_as: None,
             created_ms: 0,
         }
@@ -437,6 +454,7 @@ mod tests {
             state: State::new("state"),
             code_verifier: None,
             renews: None,
+            quiet_tab: false,
             permitted,
         }
     }
@@ -584,6 +602,7 @@ mod tests {
         let renew = |engine: &mut Engine, now_ms| {
             let new = NewFlow {
                 renews: Some(tokens[0].1.clone()),
+                quiet_tab: false,
                 ..new_flow("a", "r1", true)
             };
             engine.step(now_ms, Event::Renew(Box::new(new)));

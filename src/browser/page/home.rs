@@ -176,6 +176,7 @@ fn change_scopes(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         redirect_uri: profile.redirect_uri.as_str().to_owned(),
         scope: wanted,
         renew_automatically: profile.renew_automatically,
+        renew_in_tab: profile.renew_in_tab,
     };
     let asked = ask_for(&profile.hosts());
     command(Command::SaveProfile {
@@ -294,6 +295,7 @@ fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result
     let Some(main) = view.main else { return Ok(()) };
     let (action, key) = match main {
         MainAction::Authorize => ("authorize", "action_authorize"),
+        MainAction::GetToken => ("authorize", "action_get_token"),
         MainAction::AllowAccess => ("allow", "action_allow_access"),
         MainAction::Renew => ("renew", "action_renew"),
         MainAction::CopyToken => ("copy", "action_copy_token"),

@@ -98,6 +98,7 @@ fn draft() -> Result<ProfileDraft, JsValue> {
         redirect_uri: value("redirect_uri")?,
         scope: value("scope")?,
         renew_automatically: input("renew_automatically")?.checked(),
+        renew_in_tab: input("renew_in_tab")?.checked(),
     })
 }
 
@@ -134,6 +135,7 @@ pub(super) fn draw() -> Result<(), JsValue> {
         set("profile_name", "")?;
     }
     input("renew_automatically")?.set_checked(profile.as_ref().is_none_or(|profile| profile.renew_automatically));
+    input("renew_in_tab")?.set_checked(profile.as_ref().is_some_and(|profile| profile.renew_in_tab));
     let placeholder = if profile.is_some() {
         "field_client_secret_keep"
     } else {

@@ -10,13 +10,16 @@ use crate::plain::{Plain, Record as _};
 use crate::vault;
 
 use super::super::api::{self, answer, api, granted, object, property};
-use super::super::fetch;
 use super::super::storage::{local, session, to_js, write};
+use super::super::{clock, fetch};
 use super::tokens::look_later;
 use super::{PAGE, dispatch, tab_id, with};
 
 /// The alarm for whatever the engine has to give up or clear.
 const DEADLINE_ALARM: &str = "deadline";
+
+/// The shortest alarm that browsers take, in milliseconds.
+const SHORTEST_ALARM_MS: i32 = 30_000;
 
 /// Does one thing. `begun` is the answer to its question, where that was asked before.
 pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<Option<Event>, JsValue> {
@@ -25,8 +28,8 @@ pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<O
             let engine = with(|worker| worker.engine.to_plain());
             (write(&session(), &[(vault::ENGINE_KEY, engine)]), None)
         }
-        Effect::OpenTab(flow) => {
-            let tab = open_tab().await?;
+        Effect::OpenTab { flow, active } => {
+            let tab = open_tab(active).await?;
             return Ok(Some(Event::TabOpened { flow, tab }));
         }
         Effect::AddRules { rules, .. } => (add_rules(rules), None),
@@ -51,6 +54,23 @@ pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<O
             });
             return Ok(None);
         }
+        Effect::Ask { flow, url } => {
+            spawn_local(async move {
+                let answer = fetch::page(&url, true).await;
+                let answer = answer.map(|page| page.map(|page| page.status));
+                dispatch(Event::Asked { flow, answer }).await;
+            });
+            return Ok(None);
+        }
+        Effect::ReadPage { flow, url } => {
+            spawn_local(async move {
+                // A page that can't be read explains nothing; the flow waits on.
+                if let Ok(Some(answer)) = fetch::page(&url, false).await {
+                    dispatch(Event::PageRead { flow, answer }).await;
+                }
+            });
+            return Ok(None);
+        }
         Effect::StoreToken { profile, token } => {
             let stored = write(&local(), &[(&vault::token_key(&profile), token.to_plain())]);
             answer(stored).await?;
@@ -65,15 +85,31 @@ pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<O
             let _ = answer(api().tabs().remove(tab.0)).await;
             return Ok(None);
         }
-        Effect::SetAlarm(at_ms) => (set_alarm(DEADLINE_ALARM, at_ms), None),
+        Effect::SetAlarm(at_ms) => {
+            look_up_at(at_ms);
+            (set_alarm(DEADLINE_ALARM, at_ms), None)
+        }
     };
     answer(asked).await?;
     Ok(result)
 }
 
+/// Browsers ring no alarm within half a minute: while the worker lives it looks at the clock itself.
+fn look_up_at(at_ms: Option<u64>) {
+    let left_ms = at_ms.map(|at_ms| at_ms.saturating_sub(clock::now_ms()));
+    if let Some(left_ms) = left_ms.and_then(|left_ms| i32::try_from(left_ms).ok())
+        && left_ms < SHORTEST_ALARM_MS
+    {
+        spawn_local(async move {
+            clock::pause(left_ms).await;
+            dispatch(Event::Tick).await;
+        });
+    }
+}
+
 /// A tab at about:blank, next to the one that the person looks at.
-async fn open_tab() -> Result<TabId, JsValue> {
-    let properties = object([("url", "about:blank".into()), ("active", true.into())]);
+async fn open_tab(active: bool) -> Result<TabId, JsValue> {
+    let properties = object([("url", "about:blank".into()), ("active", active.into())]);
     let query = object([("active", true.into()), ("lastFocusedWindow", true.into())]);
     let current: Array = answer(api().tabs().query(&query)).await?.unchecked_into();
     let current = current.get(0);

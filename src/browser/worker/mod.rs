@@ -18,6 +18,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
+use crate::diagnosis::ERROR_PAGE;
 use crate::flow::{Effect, Engine, Event, FlowId, Phase, StoredToken, TabId};
 use crate::plain::Record as _;
 use crate::vault;
@@ -33,6 +34,9 @@ use tokens::{TOKENS_ALARM, look_at_tokens, new_flow, renewal};
 
 /// The page of this extension; the toolbar's popup, and the result of a flow when it stands in a tab.
 const PAGE: &str = "popup.html";
+
+/// How long a page that has come takes to get its title.
+const TITLE_AFTER_MS: i32 = 500;
 
 thread_local! {
     static WORKER: RefCell<Worker> = const {
@@ -71,6 +75,8 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     let taken = match event.as_str() {
         "runtime.onMessage" => return message(argument, &arguments.get(1)).await,
         "webRequest.onErrorOccurred" => request_failed(&argument),
+        "webRequest.onBeforeRedirect" => redirected(&argument),
+        "webRequest.onCompleted" => page_shown(&argument).await,
         "tabs.onRemoved" => tab_id(&argument).map(Event::TabRemoved),
         "permissions.onAdded" | "permissions.onRemoved" => Some(permissions_changed().await?),
         // `alarms.onAlarm`, `runtime.onStartup` and `runtime.onInstalled`: whatever is due is done.
@@ -97,6 +103,33 @@ fn request_failed(details: &JsValue) -> Option<Event> {
     let url = Url::parse(&property(details, "url").as_string()?).ok()?;
     let tab = tab_id(&property(details, "tabId"))?;
     Some(Event::RequestFailed { url, tab })
+}
+
+/// Only the worker's own requests have no tab.
+fn redirected(details: &JsValue) -> Option<Event> {
+    let url = |name| Url::parse(&property(details, name).as_string()?).ok();
+    let own = tab_id(&property(details, "tabId")).is_some_and(|tab| tab.0 < 0);
+    let (from, to) = (url("url")?, url("redirectUrl")?);
+    own.then_some(Event::Redirected { from, to })
+}
+
+/// A page of the authorization endpoint that stands in a tab: an error by its status or by its title.
+async fn page_shown(details: &JsValue) -> Option<Event> {
+    let url = Url::parse(&property(details, "url").as_string()?).ok()?;
+    let tab = tab_id(&property(details, "tabId"))?;
+    let failed = property(details, "statusCode")
+        .as_f64()
+        .is_some_and(|status| status >= 400.0);
+    if !failed {
+        // The title comes with the document, a moment after the answer.
+        clock::pause(TITLE_AFTER_MS).await;
+        let shown = answer(api().tabs().get(tab.0)).await.ok()?;
+        let title = property(&shown, "title").as_string()?;
+        if !title.contains(ERROR_PAGE) {
+            return None;
+        }
+    }
+    Some(Event::PageShown { url, tab })
 }
 
 fn tab_id(value: &JsValue) -> Option<TabId> {

@@ -69,11 +69,11 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
         else {
             continue;
         };
-        let renews = profile.renew_automatically && token.living_refresh_token(now_ms).is_some();
+        let renews = profile.renew_automatically && profile.renews_by_itself(&token, now_ms);
         tokens.push(KnownToken {
             expires_ms: token.expires_ms,
             renewal_ms: token.renewal_due_ms().filter(|_| renews),
-            failed_ms: with(|worker| worker.engine.renewal_failed_ms(&profile.id)),
+            retry_ms: with(|worker| worker.engine.renewal_retry_ms(&profile.id)),
             profile: profile.id,
         });
     }
@@ -106,7 +106,7 @@ pub(super) async fn new_flow(id: &str, renews: Option<StoredToken>) -> Result<Ne
     let (profile_key, secret_key) = (vault::profile_key(id), vault::secret_key(id));
     let records = read(&local(), &[&profile_key, &secret_key]).await?;
     let gone = || js_sys::Error::new("this profile is no longer there");
-    let profile: Profile = records.get(&profile_key)?.ok_or_else(gone)?;
+    let mut profile: Profile = records.get(&profile_key)?.ok_or_else(gone)?;
     let provider = provider::by_id(&profile.provider).ok_or_else(gone)?;
     let secret: Option<SecretRecord> = records.get(&secret_key)?;
     let token_endpoint = provider.token_endpoint_url();
@@ -114,11 +114,16 @@ pub(super) async fn new_flow(id: &str, renews: Option<StoredToken>) -> Result<Ne
         .as_ref()
         .and_then(|secret| secret.for_endpoint(&token_endpoint))
         .cloned();
-    let hosts = match &renews {
-        Some(_) => vec![token_endpoint.host_permission()],
-        None => profile.hosts(),
+    let tab_permitted = granted(&profile.hosts());
+    let (permitted, quiet_tab) = match &renews {
+        Some(old) => {
+            // Another set of scopes would revoke the member's earlier tokens (linkedin.md section 0, item 8).
+            profile.scopes = old.token.scope_requested.clone();
+            let permitted = granted(&provider.hosts()).await?.is_truthy();
+            (permitted, profile.renew_in_tab && tab_permitted.await?.is_truthy())
+        }
+        None => (tab_permitted.await?.is_truthy(), false),
     };
-    let permitted = granted(&hosts).await?.is_truthy();
     let snapshot = Snapshot {
         provider,
         profile,
@@ -135,6 +140,7 @@ pub(super) async fn new_flow(id: &str, renews: Option<StoredToken>) -> Result<Ne
         state: State::from_entropy(&entropy::bytes()?),
         code_verifier,
         renews,
+        quiet_tab,
         permitted,
     })
 }
