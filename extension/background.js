@@ -30,16 +30,17 @@ const AUTHORIZATION = ["https://www.linkedin.com/oauth/*"];
 const REQUESTS = [
   // A callback that our rule blocked.
   ["onErrorOccurred", { urls: ["<all_urls>"], types: ["main_frame"] }],
-  // The worker's own authorization request: a redirect's address is told here and nowhere else.
-  ["onBeforeRedirect", { urls: AUTHORIZATION, types: ["xmlhttprequest"], tabId: -1 }],
+  // The worker's own authorization request: where a redirect leads is told here and nowhere else. Firefox has no
+  // onBeforeRedirect for a request that follows none.
+  ["onHeadersReceived", { urls: AUTHORIZATION, types: ["xmlhttprequest"], tabId: -1 }, ["responseHeaders"]],
   // An error page in a tab.
   ["onCompleted", { urls: AUTHORIZATION, types: ["main_frame"] }],
-].map(([event, filter]) => [event, (details) => void run(`webRequest.${event}`, [details]), filter]);
+].map(([event, ...rest]) => [event, (details) => void run(`webRequest.${event}`, [details]), rest]);
 
 function watchRequests() {
-  for (const [event, listener, filter] of REQUESTS) {
+  for (const [event, listener, rest] of REQUESTS) {
     api.webRequest[event].removeListener(listener);
-    api.webRequest[event].addListener(listener, filter);
+    api.webRequest[event].addListener(listener, ...rest);
   }
 }
 

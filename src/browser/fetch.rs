@@ -77,7 +77,7 @@ async fn fetched(request: &HttpRequest, credentials: RequestCredentials) -> Resu
 }
 
 /// Asks for a page, following no redirect: with the person's cookies, as if they went there, or without any. A redirect
-/// has no answer that could be read; where it leads comes by `webRequest.onBeforeRedirect`.
+/// has no answer that could be read; where it leads comes by `webRequest.onHeadersReceived`.
 pub(super) async fn page(url: &str, with_cookies: bool) -> Result<Option<HttpResponse>, TransportError> {
     let credentials = if with_cookies {
         RequestCredentials::Include

@@ -75,7 +75,7 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     let taken = match event.as_str() {
         "runtime.onMessage" => return message(argument, &arguments.get(1)).await,
         "webRequest.onErrorOccurred" => request_failed(&argument),
-        "webRequest.onBeforeRedirect" => redirected(&argument),
+        "webRequest.onHeadersReceived" => redirected(&argument),
         "webRequest.onCompleted" => page_shown(&argument).await,
         "tabs.onRemoved" => tab_id(&argument).map(Event::TabRemoved),
         "permissions.onAdded" | "permissions.onRemoved" => Some(permissions_changed().await?),
@@ -107,10 +107,21 @@ fn request_failed(details: &JsValue) -> Option<Event> {
 
 /// Only the worker's own requests have no tab.
 fn redirected(details: &JsValue) -> Option<Event> {
-    let url = |name| Url::parse(&property(details, name).as_string()?).ok();
     let own = tab_id(&property(details, "tabId")).is_some_and(|tab| tab.0 < 0);
-    let (from, to) = (url("url")?, url("redirectUrl")?);
-    own.then_some(Event::Redirected { from, to })
+    let redirects = property(details, "statusCode")
+        .as_f64()
+        .is_some_and(|status| (300.0..400.0).contains(&status));
+    if !own || !redirects {
+        return None;
+    }
+    let from = Url::parse(&property(details, "url").as_string()?).ok()?;
+    let headers: Array = property(details, "responseHeaders").dyn_into().ok()?;
+    let location = headers.iter().find(|header| {
+        let name = property(header, "name").as_string();
+        name.is_some_and(|name| name.eq_ignore_ascii_case("location"))
+    });
+    let to = from.join(&property(&location?, "value").as_string()?).ok()?;
+    Some(Event::Redirected { from, to })
 }
 
 /// A page of the authorization endpoint that stands in a tab: an error by its status or by its title.

@@ -73,6 +73,11 @@ export class Sandbox {
     return this.#call('POST', '/session', { member });
   }
 
+  /** Whoever logged in is logged out. */
+  signOut() {
+    return this.#call('POST', '/session', { member: null, sign_out: true });
+  }
+
   /** This member consented already. */
   grant(clientId, member, scopes) {
     return this.#call('POST', '/grants', { client_id: clientId, member, scopes });
@@ -91,6 +96,11 @@ export class Sandbox {
   /** The next `times` answers of an endpoint go wrong. */
   fault(endpoint, fault, times = 1) {
     return this.#call('POST', '/faults', { endpoint, times, fault });
+  }
+
+  /** Switches, such as `navigations_only`; those left out are off. */
+  quirks(switches) {
+    return this.#call('POST', '/quirks', switches);
   }
 
   /** Serves a page at https://www.tokenkeep.test; returns its URL. */

@@ -171,7 +171,9 @@ fn member_of(state: &State, request: &Request) -> Option<String> {
 
 /// Login, then consent or its bypass, then the redirect.
 fn go_on(state: &mut State, request: &Request, authorization: &AuthorizationRequest) -> Reply {
-    let Some(username) = member_of(state, request) else {
+    let background = request.header("sec-fetch-mode").is_some_and(|mode| mode != "navigate");
+    let seen = !(state.quirks.navigations_only && background);
+    let Some(username) = member_of(state, request).filter(|_| seen) else {
         let id = wait(state, authorization.clone());
         return page(pages::login(&form_action(LOGIN_SUBMIT, &id), Some(authorization), None));
     };

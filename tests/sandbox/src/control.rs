@@ -7,7 +7,7 @@
 //! | `POST /reset` | | back to the start |
 //! | `POST /apps` | `client_id`, and what is to change | adds or changes an app |
 //! | `POST /members` | `username`, and what is to change | adds or changes a member |
-//! | `POST /session` | `member` or null | every browser counts as logged in as that member |
+//! | `POST /session` | `member` or null, and `sign_out` | every browser counts as logged in as that member; `sign_out` ends the logins by cookie |
 //! | `POST /grants` | `client_id`, `member`, `scopes` | consent given, with live tokens |
 //! | `POST /revoke` | `client_id`, `member` | the member removes the app |
 //! | `POST /clock` | `offset_s` | moves the clock |
@@ -59,6 +59,9 @@ struct UpsertMember {
 #[serde(deny_unknown_fields)]
 struct SetSession {
     member: Option<String>,
+    /// Whether cookies of earlier logins count no more.
+    #[serde(default)]
+    sign_out: bool,
 }
 
 #[derive(Deserialize)]
@@ -303,7 +306,10 @@ fn known_app(state: &State, client_id: &str) -> Result<(), Refusal> {
 }
 
 fn set_session(state: &mut State, request: &Request) -> Outcome {
-    let SetSession { member } = read(request)?;
+    let SetSession { member, sign_out } = read(request)?;
+    if sign_out {
+        state.sessions.clear();
+    }
     if let Some(username) = &member {
         known_member(state, username)?;
     }

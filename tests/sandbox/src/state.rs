@@ -198,6 +198,8 @@ pub(crate) struct Quirks {
     pub(crate) empty_token_is_65604: bool,
     /// Name methods as older answers did: `GET /me` (section 8).
     pub(crate) old_permission_names: bool,
+    /// Show the login page to whatever is no navigation, as a provider may that looks at `Sec-Fetch-Mode`.
+    pub(crate) navigations_only: bool,
 }
 
 /// A page that a test put on one of the hosts.

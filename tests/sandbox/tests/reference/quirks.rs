@@ -3,7 +3,7 @@
 use hyper::Method;
 use serde_json::json;
 
-use crate::client::{Client, TOKEN, USERINFO};
+use crate::client::{AUTHORIZATION, Client, TOKEN, USERINFO, encode};
 
 #[tokio::test]
 async fn cache5min_keeps_the_former_permissions() {
@@ -30,6 +30,23 @@ async fn slow_activation_looks_like_a_revoked_token() {
     assert_eq!(client.bearer(USERINFO, &token).await.json()["serviceErrorCode"], 65601);
     client.later(100).await;
     assert_eq!(client.bearer(USERINFO, &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn navigations_only_shows_a_background_request_the_login_page() {
+    let client = Client::logged_in().await;
+    let app = &client.ready().app;
+    client.access_token(app, "openid").await;
+    let ask = async |mode| {
+        let url = format!("{AUTHORIZATION}?{}", encode(&client.request(app, "openid")));
+        client
+            .send(Method::GET, &url, &[("sec-fetch-mode", mode)], "")
+            .await
+            .status
+    };
+    assert_eq!((ask("cors").await, ask("navigate").await), (302, 302));
+    client.control("quirks", &json!({"navigations_only": true})).await;
+    assert_eq!((ask("cors").await, ask("navigate").await), (200, 302));
 }
 
 #[tokio::test]

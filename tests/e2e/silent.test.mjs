@@ -1,0 +1,268 @@
+// Renewal without a refresh token: the worker asks LinkedIn by itself, an inactive tab where the profile allows it, and
+// otherwise a click.
+
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+
+import { stage } from './lib/stage.mjs';
+import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { until } from './lib/until.mjs';
+
+const on = await stage();
+const DAY_MS = 86_400_000;
+const SECOND_MEMBER = 'member.two@sandbox.test';
+
+let id;
+let first;
+let tabs;
+
+beforeEach(async () => {
+  const { tokenkeep, sandbox, browser } = on;
+  await browser.setPrompts('allow');
+  await tokenkeep.startOver();
+  await tokenkeep.grantHosts();
+  await begin('live_https');
+});
+
+/** A profile with a token that has no refresh token, the member signed in by LinkedIn's cookie. */
+async function begin(target, more) {
+  const { tokenkeep, sandbox, browser } = on;
+  id = await tokenkeep.addSandboxProfile(target, more);
+  await (await tokenkeep.authorize(id)).complete();
+  first = await stored();
+  assert.equal(first.token.refresh_token ?? null, null);
+  assert.equal((await sandbox.state()).session ?? null, null, 'signed in by cookie, not by the control');
+  tabs = await open();
+}
+
+/** Addresses of all tabs. */
+async function open() {
+  return (await on.browser.pages()).map(({ url }) => url).sort();
+}
+
+async function stored() {
+  return (await on.tokenkeep.local(`token:${id}`))[`token:${id}`];
+}
+
+async function change(members) {
+  const record = await stored();
+  Object.assign(record.token, members);
+  await on.tokenkeep.page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${id}`, record);
+}
+
+function renewed() {
+  return until('a new token is stored', async () => {
+    const now = await stored();
+    return now.token.access_token !== first.token.access_token && now;
+  });
+}
+
+async function pressRenew() {
+  await on.tokenkeep.expand(id);
+  await on.tokenkeep.click(`${on.tokenkeep.card(id)} .profile-renew`);
+}
+
+/** How the renewal ended: the code of its finding, or `Token`. */
+function outcome() {
+  return until('the renewal is over', async () => {
+    const { flows, ended } = await on.tokenkeep.engine();
+    return Object.keys(flows).length === 0 && ended[id]?.renewal && (ended[id].finding?.code ?? 'Token');
+  });
+}
+
+/** The authorization requests after the first, which was the person's. */
+async function asked() {
+  return (await on.sandbox.authorizationRequests()).slice(1);
+}
+
+async function nothingLeft() {
+  const { sandbox, tokenkeep } = on;
+  assert.equal((await sandbox.counters()).redirect_host_requests, 0);
+  const posts = (await sandbox.state()).codes.map((code) => code.posts);
+  assert.ok(posts.every((count) => count <= 1), `no code is posted twice: ${posts}`);
+  const { guards } = await tokenkeep.engine();
+  const owned = new Set(Object.values(guards).flatMap((guard) => guard.rules));
+  const rules = (await tokenkeep.sessionRules()).map((rule) => rule.id);
+  assert.deepEqual(rules.filter((rule) => !owned.has(rule)), []);
+}
+
+describe('silent renewal', () => {
+  test('brings a token with no tab opened and no request at the redirect host', async () => {
+    const { sandbox, tokenkeep } = on;
+    let opened = 0;
+    const count = (target) => (opened += target.type() === 'page' ? 1 : 0);
+    on.browser.browser.on('targetcreated', count);
+    await pressRenew();
+    const { token } = await renewed();
+    on.browser.browser.off('targetcreated', count);
+    assert.equal(await outcome(), 'Token');
+    assert.equal(opened, 0);
+    assert.deepEqual(await open(), tabs);
+    const requests = await asked();
+    assert.equal(requests.length, 1);
+    assert.equal(requests[0].headers.cookie, true);
+    assert.equal(requests[0].headers['sec-fetch-mode'], 'cors');
+    assert.equal(token.account, first.token.account);
+    assert.equal(await tokenkeep.state(id), 'token');
+    await nothingLeft();
+    assert.equal((await sandbox.tokenRequests()).length, 2);
+  });
+
+  for (const target of ['dead_loopback', 'unknown']) {
+    test(`the same with the redirect URI at ${target}`, async () => {
+      if (!on.sandbox.ready.redirect_hosts[target]) throw new Error(`no ${target}`);
+      await on.tokenkeep.startOver();
+      await begin(target);
+      await pressRenew();
+      await renewed();
+      assert.equal((await asked()).length, 1);
+      await nothingLeft();
+    });
+  }
+
+  test('fifty commands at once are one request', async () => {
+    await on.sandbox.fault('authorization', { kind: 'delay', ms: 800 });
+    await on.tokenkeep.page.evaluate(
+      (profile) => Promise.all(Array.from({ length: 50 }, () => chrome.runtime.sendMessage({ Renew: { profile } }))),
+      id,
+    );
+    await renewed();
+    assert.equal((await asked()).length, 1);
+    await nothingLeft();
+  });
+
+  test('from the alarm, all pages closed and the worker stopped', async () => {
+    const { tokenkeep, browser } = on;
+    await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 4 * DAY_MS });
+    await tokenkeep.page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1500 }));
+    await browser.newPage();
+    await tokenkeep.page.close();
+    await browser.killWorker();
+    await until('LinkedIn was asked', async () => (await asked()).length === 1);
+    on.tokenkeep = await Tokenkeep.open(browser);
+    const { token } = await renewed();
+    assert.ok(token.expires_ms > Date.now() + 59 * DAY_MS);
+    await nothingLeft();
+  });
+
+  test('the worker is stopped over the answer: it is asked once more', async () => {
+    const { sandbox, browser } = on;
+    await sandbox.fault('authorization', { kind: 'hang' });
+    await pressRenew();
+    await until('the request is there', async () => (await asked()).length === 1);
+    await browser.killWorker();
+    await (await browser.newPage()).close();
+    await renewed();
+    assert.equal((await asked()).length, 2);
+    await nothingLeft();
+  });
+});
+
+describe('silent renewal that meets', () => {
+  /** It ends in a click, opens nothing, and the old token stays. */
+  async function wantsPerson() {
+    const { tokenkeep } = on;
+    await pressRenew();
+    assert.equal(await outcome(), 'needs_click');
+    assert.deepEqual(await open(), tabs, 'nothing is opened uninvited');
+    assert.equal((await stored()).token.access_token, first.token.access_token);
+    assert.equal(await tokenkeep.state(id), 'token', 'what lives can be copied');
+    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .finding-what`), /wants you to sign in or consent/);
+    await nothingLeft();
+  }
+
+  test('the login page', async () => {
+    await on.sandbox.signOut();
+    await wantsPerson();
+    // With a click it goes on.
+    const flow = await on.tokenkeep.authorize(id);
+    await flow.sendSignIn();
+    assert.equal(await flow.outcome(), 'Token');
+  });
+
+  test('a redirect to the login page', async () => {
+    const login = 'https://www.linkedin.com/uas/login?session_redirect=x';
+    await on.sandbox.fault('authorization', { kind: 'redirect', status: 303, location: login });
+    await wantsPerson();
+    assert.equal((await on.sandbox.log()).some((entry) => entry.path === '/uas/login'), false, 'nobody goes there');
+  });
+
+  test('the consent page', async () => {
+    const { client_id } = on.sandbox.ready.app;
+    await on.sandbox.revoke(client_id, on.sandbox.ready.member.username);
+    await wantsPerson();
+  });
+
+  test('another member', async () => {
+    const { sandbox, tokenkeep } = on;
+    const { client_id } = sandbox.ready.app;
+    await sandbox.grant(client_id, SECOND_MEMBER, ['openid', 'profile', 'email']);
+    await sandbox.session(SECOND_MEMBER);
+    await pressRenew();
+    assert.equal(await outcome(), 'other_member');
+    assert.equal((await stored()).token.access_token, first.token.access_token, 'the old token is kept');
+    const why = await tokenkeep.text(`${tokenkeep.card(id)} .finding-why`);
+    assert.match(why, /Member One/);
+    assert.match(why, /Member Two/);
+    await nothingLeft();
+    // The right one again.
+    await sandbox.session(sandbox.ready.member.username);
+    await tokenkeep.click(`${tokenkeep.card(id)} .profile-renew`);
+    await renewed();
+  });
+
+  test('an outage: it may be tried again', async () => {
+    await on.sandbox.fault('authorization', { kind: 'answer', status: 503 });
+    await pressRenew();
+    assert.equal(await outcome(), 'renewal_failed');
+    await on.tokenkeep.click(`${on.tokenkeep.card(id)} .finding-action`);
+    await renewed();
+    await nothingLeft();
+  });
+});
+
+describe('an inactive tab', () => {
+  async function allowTab() {
+    const { tokenkeep } = on;
+    await tokenkeep.expand(id);
+    await tokenkeep.click(`${tokenkeep.card(id)} .profile-edit`);
+    await tokenkeep.shown('view-setup');
+    await tokenkeep.page.$eval('#advanced', (more) => {
+      more.open = true;
+    });
+    await tokenkeep.click('#renew_in_tab');
+    await tokenkeep.click('#setup_save');
+    await tokenkeep.shown('view-home');
+  }
+
+  test('is not opened where the profile does not allow it', async () => {
+    await on.sandbox.quirks({ navigations_only: true });
+    await pressRenew();
+    assert.equal(await outcome(), 'needs_click');
+    assert.deepEqual(await open(), tabs);
+  });
+
+  test('brings the token where LinkedIn refuses a background request, and closes itself', async () => {
+    const { tokenkeep, sandbox } = on;
+    await allowTab();
+    await sandbox.quirks({ navigations_only: true });
+    await pressRenew();
+    await renewed();
+    await until('the tab is gone', async () => (await open()).length === tabs.length);
+    assert.deepEqual(await open(), tabs, 'no result page either');
+    assert.equal(await tokenkeep.page.evaluate(() => document.visibilityState), 'visible', 'the person stays where they are');
+    const modes = (await asked()).map((request) => request.headers['sec-fetch-mode']);
+    assert.deepEqual(modes, ['cors', 'navigate']);
+    await nothingLeft();
+  });
+
+  test('that shows a page is closed, and a click is needed', async () => {
+    await allowTab();
+    await on.sandbox.signOut();
+    await pressRenew();
+    await until('the tab is open', async () => (await open()).length === tabs.length + 1);
+    assert.equal(await until('the renewal is over', outcome, { timeout: 60_000 }), 'needs_click');
+    await until('the tab is gone', async () => (await open()).length === tabs.length);
+    await nothingLeft();
+  });
+});
