@@ -11,7 +11,7 @@ pub enum Command {
         /// The profile; none makes a new one.
         id: Option<String>,
         /// What the form holds. An empty secret of a known profile keeps the stored one.
-        draft: ProfileDraft,
+        draft: Box<ProfileDraft>,
         /// Whether a flow starts at once.
         authorize: bool,
     },

@@ -184,7 +184,7 @@ fn change_scopes(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
     let asked = ask_for(&profile.hosts());
     command(Command::SaveProfile {
         id: Some(profile.id.clone()),
-        draft,
+        draft: Box::new(draft),
         authorize: true,
     });
     spawn_local(pass_on(asked, profile.id));
@@ -463,7 +463,7 @@ fn draw_renewal(card: &Element, token: &TokenView) -> Result<(), JsValue> {
     Ok(())
 }
 
-fn time_left(life: TokenLife) -> String {
+pub(super) fn time_left(life: TokenLife) -> String {
     match (life.left, life.expires_ms) {
         (Some(left), _) => texts::text_with("time_left", &[&texts::duration(left)]),
         (None, Some(_)) => texts::text("expired"),

@@ -151,7 +151,7 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
     let mut authorized = None;
     let event = match command {
         Command::SaveProfile { id, draft, authorize } => {
-            reply = save(id, draft).await?;
+            reply = save(id, *draft).await?;
             if let (Reply::Saved { profile }, true) = (&reply, authorize) {
                 authorized = Some(profile.clone());
             }
