@@ -509,7 +509,7 @@ describe('settings', () => {
       assert.ok(permissions.includes('notifications'));
     }
     await manager.page.focus('#notify');
-    await manager.page.keyboard.press('Space');
+    await manager.page.keyboard.press(' ');
     await until('it is off', async () => (await settings()).notify === false);
     assert.deepEqual((await settings()).remind_days, [14, 3, 1]);
   });
