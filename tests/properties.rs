@@ -14,7 +14,7 @@ use tokenkeep::{
         State, TokenRequest, form, parse_authorization_response, parse_token_response, state_of, text,
         unverified_claims,
     },
-    profile::{ProfileDraft, TokenRecord, validate},
+    profile::{Look, ProfileDraft, TokenRecord, validate},
     provider,
 };
 use url::Url;
@@ -307,6 +307,7 @@ proptest! {
             name: given.clone(), provider: "linkedin".into(), client_id: given.clone(), client_secret: given.clone(),
             redirect_uri: given.clone(), scope: given, renew_automatically: false,
             renew_in_tab: false,
+            look: Look::default(),
         };
         let _ = validate(&draft);
     }
@@ -343,6 +344,7 @@ proptest! {
             name: "n".into(), provider: "linkedin".into(), client_id: "c78".into(), client_secret: secret.clone(),
             redirect_uri: uri.as_str().into(), scope: "openid".into(), renew_automatically: true,
             renew_in_tab: false,
+            look: Look::default(),
         };
         hides(&secret, &draft)?;
         hides(&secret, &validate(&draft).unwrap())?;

@@ -16,7 +16,7 @@ use tokenkeep::oauth::http::HttpResponse;
 use tokenkeep::oauth::redirect_uri::RedirectUri;
 use tokenkeep::oauth::scope::Scopes;
 use tokenkeep::oauth::secret::{ClientSecret, State};
-use tokenkeep::profile::Profile;
+use tokenkeep::profile::{Look, Profile};
 use tokenkeep::provider;
 use url::Url;
 
@@ -484,6 +484,7 @@ impl World {
                     renew_automatically: true,
                     renew_in_tab: profile == QUIET,
                     copy_as: None,
+                    look: Look::default(),
                     created_ms: 0,
                 },
                 client_secret: Some(ClientSecret::new("secret")),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Profile;
+use super::{Look, Profile};
 use crate::{
     oauth::{ClientSecret, RedirectUri, Scopes, text},
     plain::record,
@@ -30,6 +30,8 @@ pub struct ProfileDraft {
     pub renew_automatically: bool,
     /// Whether a renewal may open an inactive tab.
     pub renew_in_tab: bool,
+    /// What tells it from others at a glance.
+    pub look: Look,
 }
 record!(ProfileDraft {
     name,
@@ -40,6 +42,7 @@ record!(ProfileDraft {
     scope,
     renew_automatically,
     renew_in_tab,
+    look,
 });
 
 impl fmt::Debug for ProfileDraft {
@@ -53,7 +56,26 @@ impl fmt::Debug for ProfileDraft {
             .field("scope", &self.scope)
             .field("renew_automatically", &self.renew_automatically)
             .field("renew_in_tab", &self.renew_in_tab)
+            .field("look", &self.look)
             .finish()
+    }
+}
+
+impl ProfileDraft {
+    /// A profile as the form would hold it; the empty secret keeps the stored one.
+    #[must_use]
+    pub fn of(profile: &Profile) -> Self {
+        Self {
+            name: profile.name.clone(),
+            provider: profile.provider.clone(),
+            client_id: profile.client_id.clone(),
+            client_secret: String::new(),
+            redirect_uri: profile.redirect_uri.as_str().to_owned(),
+            scope: profile.scopes.join(" "),
+            renew_automatically: profile.renew_automatically,
+            renew_in_tab: profile.renew_in_tab,
+            look: profile.look.clone(),
+        }
     }
 }
 
@@ -87,6 +109,8 @@ pub struct ValidDraft {
     pub renew_automatically: bool,
     /// Whether a renewal may open an inactive tab.
     pub renew_in_tab: bool,
+    /// What tells it from others at a glance.
+    pub look: Look,
 }
 
 impl ValidDraft {
@@ -103,6 +127,7 @@ impl ValidDraft {
             renew_automatically: self.renew_automatically,
             renew_in_tab: self.renew_in_tab,
             copy_as: None,
+            look: self.look,
             created_ms,
         };
         (profile, self.client_secret)
@@ -128,6 +153,9 @@ fn check(draft: &ProfileDraft, secret_is_stored: bool) -> Result<ValidDraft, Vec
     }
     if draft.name.chars().count() > MAX_NAME {
         errors.push(error("name", "too_long", None));
+    }
+    if let Some(field) = draft.look.too_long() {
+        errors.push(error(field, "too_long", None));
     }
     if let Some(code) = client_id_problem(&draft.client_id) {
         errors.push(error("client_id", code, None));
@@ -175,13 +203,15 @@ fn check(draft: &ProfileDraft, secret_is_stored: bool) -> Result<ValidDraft, Vec
                 scopes,
                 renew_automatically: draft.renew_automatically,
                 renew_in_tab: draft.renew_in_tab,
+                look: draft.look.clean(),
             })
         }
         _ => Err(errors),
     }
 }
 
-const MAX_NAME: usize = 100;
+/// Characters in a name.
+pub const MAX_NAME: usize = 100;
 
 /// The redirect URI of a profile that has no use for one.
 const UNUSED_REDIRECT_URI: &str = "http://localhost/";
@@ -274,6 +304,7 @@ mod tests {
             scope: "openid profile,email".into(),
             renew_automatically: true,
             renew_in_tab: false,
+            look: Look::default(),
         }
     }
 
@@ -306,10 +337,15 @@ mod tests {
             scope: "open\"id".into(),
             renew_automatically: false,
             renew_in_tab: false,
+            look: Look {
+                label: Some("l".repeat(41)),
+                ..Look::default()
+            },
         };
         let expected = [
             ("provider", "unknown"),
             ("name", "too_long"),
+            ("label", "too_long"),
             ("client_id", "whitespace"),
             ("client_secret", "required"),
             ("redirect_uri", "relative"),

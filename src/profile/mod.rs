@@ -1,9 +1,13 @@
 //! A client registration, and the record of the token it got.
 
 mod draft;
+mod look;
+mod settings;
 mod token_record;
 
-pub use draft::{FieldError, ProfileDraft, ValidDraft, validate, validate_keeping_secret};
+pub use draft::{FieldError, MAX_NAME, ProfileDraft, ValidDraft, validate, validate_keeping_secret};
+pub use look::{COLORS, Look};
+pub use settings::{DEFAULT_REMIND_DAYS, Settings};
 pub use token_record::{ScopeState, TokenRecord};
 
 use crate::{
@@ -33,6 +37,8 @@ pub struct Profile {
     pub renew_in_tab: bool,
     /// The format in which its token was copied last, by its name in `handoff`.
     pub copy_as: Option<String>,
+    /// What tells it from others at a glance.
+    pub look: Look,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
 }
@@ -46,6 +52,7 @@ record!(Profile {
     renew_automatically,
     renew_in_tab,
     copy_as,
+    look,
     created_ms,
 });
 
@@ -113,6 +120,7 @@ mod tests {
             renew_automatically: true,
             renew_in_tab: false,
             copy_as: None,
+            look: Look::default(),
             created_ms: 1,
         }
     }

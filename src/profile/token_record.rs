@@ -121,12 +121,6 @@ impl TokenRecord {
         (old != new).then_some((old_name, new_name))
     }
 
-    /// Whether its time is not over.
-    #[must_use]
-    pub fn lives(&self, now_ms: u64) -> bool {
-        self.expires_ms.is_none_or(|expires_ms| expires_ms > now_ms)
-    }
-
     /// The refresh token, as long as it may still work.
     #[must_use]
     pub fn living_refresh_token(&self, now_ms: u64) -> Option<&RefreshToken> {
@@ -134,6 +128,12 @@ impl TokenRecord {
         self.refresh_token
             .as_ref()
             .filter(|_| lives && self.refresh_refused_ms.is_none())
+    }
+
+    /// Whether it still works, as far as its own times tell.
+    #[must_use]
+    pub fn lives(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_none_or(|expires_ms| expires_ms > now_ms)
     }
 
     /// When a renewal is due, in milliseconds since 1970: a tenth of the token's life before its end, five days at most.

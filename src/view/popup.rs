@@ -163,6 +163,8 @@ pub struct ProfileView {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// Where its tokens are used.
+    pub label: Option<String>,
     /// Its state.
     pub state: CardState,
     /// Its main action; none while a flow runs.
@@ -186,8 +188,8 @@ pub struct DetailView {
     pub finding: Option<Finding>,
     /// The token.
     pub token: Option<TokenView>,
-    /// The redirect URI.
-    pub redirect_uri: String,
+    /// The redirect URI; none where nobody is redirected.
+    pub redirect_uri: Option<String>,
 }
 
 impl PopupView {
@@ -235,7 +237,7 @@ fn lively(model: &Model<'_>, shown: &[&Profile]) -> Option<String> {
 }
 
 impl ProfileView {
-    fn new(model: &Model<'_>, profile: &Profile, expanded: bool) -> Self {
+    pub(super) fn new(model: &Model<'_>, profile: &Profile, expanded: bool) -> Self {
         let under_way = model.engine.flow_of(&profile.id);
         let renewing = under_way.is_some_and(|flow| flow.renews.is_some());
         let ended = model.engine.ended_of(&profile.id);
@@ -297,11 +299,12 @@ impl ProfileView {
                     ..TokenView::new(&stored.token, revealed, model.now_ms)
                 }
             }),
-            redirect_uri: profile.redirect_uri.as_str().to_owned(),
+            redirect_uri: (!for_itself).then(|| profile.redirect_uri.as_str().to_owned()),
         });
         Self {
             id: profile.id.clone(),
             name: profile.name.clone(),
+            label: profile.look.label.clone(),
             state,
             main,
             copy_as: profile
@@ -421,6 +424,7 @@ mod tests {
             renew_automatically: true,
             renew_in_tab: false,
             copy_as: None,
+            look: crate::profile::Look::default(),
             created_ms: 0,
         }
     }
