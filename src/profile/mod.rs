@@ -1,9 +1,13 @@
 //! A client registration, and the record of the token it got.
 
 mod draft;
+mod export;
+mod import;
 mod token_record;
 
 pub use draft::{FieldError, ProfileDraft, ValidDraft, validate, validate_keeping_secret};
+pub use export::export;
+pub use import::{ImportError, Imported, Kind, MAX_IMPORT_BYTES, import};
 pub use token_record::{ScopeState, TokenRecord};
 
 use crate::{
