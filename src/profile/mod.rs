@@ -7,7 +7,7 @@ mod token_record;
 
 pub use draft::{FieldError, ProfileDraft, ValidDraft, validate, validate_keeping_secret};
 pub use export::export;
-pub use import::{ImportError, Imported, Kind, MAX_IMPORT_BYTES, import};
+pub use import::{ImportError, Imported, Kind, MAX_IMPORT_BYTES, MAX_PROFILES, import};
 pub use token_record::{ScopeState, TokenRecord};
 
 use crate::{

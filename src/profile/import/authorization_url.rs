@@ -69,8 +69,9 @@ pub(super) fn url(text: &str) -> Option<Pairs> {
 /// A form body or a query without its URL.
 pub(super) fn parameters(text: &str) -> Option<Pairs> {
     let text = text.trim_start_matches('?');
-    (text.contains("client_id=") && text.contains('&')).then(|| Pairs {
-        list: first_of_each(form::parse(text.as_bytes())),
+    let list = first_of_each(form::parse(text.as_bytes()));
+    (list.len() > 1 && list.iter().any(|(name, _)| name == "client_id")).then(|| Pairs {
+        list,
         ..Pairs::default()
     })
 }

@@ -73,6 +73,10 @@ impl Pairs {
                 continue;
             };
             let slot = &mut taken[field as usize];
+            // The first one is the authorization endpoint, which tells one flow of a provider from another.
+            if field == Field::Endpoint && !slot.value.is_empty() {
+                continue;
+            }
             // The name with the vendor in it wins, then the later one, as in a shell.
             if slot.vendor && !vendor {
                 tell(&mut unknown, &name);
