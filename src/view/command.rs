@@ -39,6 +39,11 @@ pub enum Command {
         /// Whether it grants them.
         granted: bool,
     },
+    /// Forget the traces of a profile.
+    ClearTraces {
+        /// The profile.
+        profile: String,
+    },
     /// Give a flow up.
     Cancel {
         /// The flow.
@@ -56,6 +61,7 @@ record!(enum Command {
     Renew { profile },
     ChooseFormat { profile, format },
     PermissionAnswered { profile, granted },
+    ClearTraces { profile },
     Cancel { flow },
     Dismiss { profile },
 });
