@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokenkeep::{
     handoff::{self, Format, Subject},
     oauth::{AccessToken, RedirectUri, Scopes},
-    profile::{Imported, MAX_IMPORT_BYTES, MAX_PROFILES, Profile, TokenRecord, export, import},
+    profile::{Imported, Look, MAX_IMPORT_BYTES, MAX_PROFILES, Profile, TokenRecord, export, import},
     provider,
 };
 
@@ -155,6 +155,7 @@ fn profile(name: &str, provider: &str, redirect_uri: &str, scopes: &str, renew_a
         scopes: Scopes::parse(scopes).unwrap(),
         renew_automatically,
         copy_as: Some("curl".into()),
+        look: Look::default(),
         created_ms: 1,
     }
 }

@@ -14,7 +14,7 @@ use tokenkeep::{
         State, TokenRequest, form, parse_authorization_response, parse_token_response, state_of, text,
         unverified_claims,
     },
-    profile::{ProfileDraft, TokenRecord, validate},
+    profile::{Look, ProfileDraft, TokenRecord, validate},
     provider,
 };
 use url::Url;
@@ -306,6 +306,7 @@ proptest! {
         let draft = ProfileDraft {
             name: given.clone(), provider: "linkedin".into(), client_id: given.clone(), client_secret: given.clone(),
             redirect_uri: given.clone(), scope: given, renew_automatically: false,
+            look: Look::default(),
         };
         let _ = validate(&draft);
     }
@@ -341,6 +342,7 @@ proptest! {
         let draft = ProfileDraft {
             name: "n".into(), provider: "linkedin".into(), client_id: "c78".into(), client_secret: secret.clone(),
             redirect_uri: uri.as_str().into(), scope: "openid".into(), renew_automatically: true,
+            look: Look::default(),
         };
         hides(&secret, &draft)?;
         hides(&secret, &validate(&draft).unwrap())?;

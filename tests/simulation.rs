@@ -16,7 +16,7 @@ use tokenkeep::oauth::http::HttpResponse;
 use tokenkeep::oauth::redirect_uri::RedirectUri;
 use tokenkeep::oauth::scope::Scopes;
 use tokenkeep::oauth::secret::{ClientSecret, State};
-use tokenkeep::profile::Profile;
+use tokenkeep::profile::{Look, Profile};
 use tokenkeep::provider;
 use url::Url;
 
@@ -436,6 +436,7 @@ impl World {
                     scopes: Scopes::parse("openid").unwrap(),
                     renew_automatically: true,
                     copy_as: None,
+                    look: Look::default(),
                     created_ms: 0,
                 },
                 client_secret: Some(ClientSecret::new("secret")),

@@ -10,7 +10,7 @@ use tokenkeep::oauth::http::HttpResponse;
 use tokenkeep::oauth::{
     AccessToken, ClientSecret, CodeVerifier, IdToken, RedirectUri, RefreshToken, Scopes, State, form,
 };
-use tokenkeep::profile::{Profile, TokenRecord};
+use tokenkeep::profile::{Look, Profile, TokenRecord};
 use tokenkeep::provider;
 use url::Url;
 
@@ -39,6 +39,7 @@ fn profile() -> Profile {
         scopes: Scopes::parse("openid profile").unwrap(),
         renew_automatically: true,
         copy_as: None,
+        look: Look::default(),
         created_ms: 1,
     }
 }

@@ -18,7 +18,7 @@ async function start() {
     wasm_bindgen.initSync({ module: await module });
     await whole;
     failed = "view-error";
-    await wasm_bindgen.popup(...asked, shown);
+    await wasm_bindgen[location.pathname === "/manager.html" ? "manager" : "popup"](...asked, shown);
   } catch (error) {
     console.error(error);
     await whole;

@@ -42,6 +42,9 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(super) fn set(this: &StorageArea, items: &Object) -> Result<Promise, JsValue>;
 
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn remove(this: &StorageArea, keys: &Array) -> Result<Promise, JsValue>;
+
     pub(super) type ApiEvent;
     #[wasm_bindgen(method, js_name = addListener)]
     pub(super) fn add_listener(this: &ApiEvent, listener: &Function);
@@ -67,6 +70,8 @@ extern "C" {
     pub(super) fn get_url(this: &Runtime, path: &str) -> String;
     #[wasm_bindgen(method, catch, js_name = sendMessage)]
     pub(super) fn send_message(this: &Runtime, message: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = openOptionsPage)]
+    pub(super) fn open_options_page(this: &Runtime) -> Result<Promise, JsValue>;
 
     pub(super) type Permissions;
     #[wasm_bindgen(method, catch)]

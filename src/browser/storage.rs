@@ -74,6 +74,11 @@ pub(super) fn write(area: &StorageArea, records: &[(&str, Plain)]) -> Result<Pro
     area.set(&items)
 }
 
+/// Removes records; answered when they are gone.
+pub(super) fn remove(area: &StorageArea, keys: &[String]) -> Result<Promise, JsValue> {
+    area.remove(&api::strings(keys.iter()))
+}
+
 /// `storage.local`: on disk.
 pub(super) fn local() -> StorageArea {
     api().storage().local()

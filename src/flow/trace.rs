@@ -254,6 +254,16 @@ impl Recorder {
     /// What is to be stored now: nothing while a code or a token is on its way, which storage must not be kept from.
     #[must_use]
     pub fn take(&mut self, engine: &Engine) -> Vec<Trace> {
+        if self.is_due(engine) {
+            std::mem::take(&mut self.pending)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Whether [`Recorder::take`] has something to give.
+    #[must_use]
+    pub fn is_due(&self, engine: &Engine) -> bool {
         let hurry = engine.flows.iter().any(|flow| match flow.phase {
             Phase::Captured {
                 waiting_for_permission, ..
@@ -261,11 +271,7 @@ impl Recorder {
             Phase::Exchanging | Phase::Refreshing { .. } => true,
             Phase::AwaitingPermission | Phase::Opening | Phase::AwaitingRedirect { .. } => false,
         });
-        if hurry {
-            Vec::new()
-        } else {
-            std::mem::take(&mut self.pending)
-        }
+        !self.pending.is_empty() && !hurry
     }
 
     fn secrets(&self, flow: &Flow) -> Vec<String> {

@@ -49,6 +49,13 @@ impl Scopes {
         self.iter().any(|own| own == token)
     }
 
+    /// Whether both hold the same tokens, in whatever order.
+    #[must_use]
+    pub fn same_set(&self, other: &Scopes) -> bool {
+        // Each token stands once.
+        self.0.len() == other.0.len() && self.iter().all(|token| other.contains(token))
+    }
+
     /// Whether there is no token at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

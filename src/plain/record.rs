@@ -211,6 +211,16 @@ impl<T: Record> Record for Option<T> {
     }
 }
 
+impl<T: Record> Record for Box<T> {
+    fn to_plain(&self) -> Plain {
+        T::to_plain(self)
+    }
+
+    fn from_plain(plain: &Plain) -> Result<Self, Unfit> {
+        T::from_plain(plain).map(Box::new)
+    }
+}
+
 impl<T: Record> Record for Vec<T> {
     // Loops, because these two are compiled once for each kind of record, and `collect` takes three times as much.
     fn to_plain(&self) -> Plain {

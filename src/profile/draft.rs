@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Profile;
+use super::{Look, Profile};
 use crate::{
     oauth::{ClientSecret, RedirectUri, Scopes, text},
     plain::record,
@@ -28,6 +28,8 @@ pub struct ProfileDraft {
     pub scope: String,
     /// Whether a token is renewed before it ends.
     pub renew_automatically: bool,
+    /// What tells it from others at a glance.
+    pub look: Look,
 }
 record!(ProfileDraft {
     name,
@@ -37,6 +39,7 @@ record!(ProfileDraft {
     redirect_uri,
     scope,
     renew_automatically,
+    look,
 });
 
 impl fmt::Debug for ProfileDraft {
@@ -49,7 +52,25 @@ impl fmt::Debug for ProfileDraft {
             .field("redirect_uri", &self.redirect_uri)
             .field("scope", &self.scope)
             .field("renew_automatically", &self.renew_automatically)
+            .field("look", &self.look)
             .finish()
+    }
+}
+
+impl ProfileDraft {
+    /// A profile as the form would hold it; the empty secret keeps the stored one.
+    #[must_use]
+    pub fn of(profile: &Profile) -> Self {
+        Self {
+            name: profile.name.clone(),
+            provider: profile.provider.clone(),
+            client_id: profile.client_id.clone(),
+            client_secret: String::new(),
+            redirect_uri: profile.redirect_uri.as_str().to_owned(),
+            scope: profile.scopes.join(" "),
+            renew_automatically: profile.renew_automatically,
+            look: profile.look.clone(),
+        }
     }
 }
 
@@ -81,6 +102,8 @@ pub struct ValidDraft {
     pub scopes: Scopes,
     /// Whether a token is renewed before it ends.
     pub renew_automatically: bool,
+    /// What tells it from others at a glance.
+    pub look: Look,
 }
 
 impl ValidDraft {
@@ -96,6 +119,7 @@ impl ValidDraft {
             scopes: self.scopes,
             renew_automatically: self.renew_automatically,
             copy_as: None,
+            look: self.look,
             created_ms,
         };
         (profile, self.client_secret)
@@ -121,6 +145,9 @@ fn check(draft: &ProfileDraft, secret_is_stored: bool) -> Result<ValidDraft, Vec
     }
     if draft.name.chars().count() > MAX_NAME {
         errors.push(error("name", "too_long", None));
+    }
+    if let Some(field) = draft.look.too_long() {
+        errors.push(error(field, "too_long", None));
     }
     if let Some(code) = client_id_problem(&draft.client_id) {
         errors.push(error("client_id", code, None));
@@ -160,13 +187,15 @@ fn check(draft: &ProfileDraft, secret_is_stored: bool) -> Result<ValidDraft, Vec
                 redirect_uri,
                 scopes,
                 renew_automatically: draft.renew_automatically,
+                look: draft.look.clean(),
             })
         }
         _ => Err(errors),
     }
 }
 
-const MAX_NAME: usize = 100;
+/// Characters in a name.
+pub const MAX_NAME: usize = 100;
 
 fn name_of(draft: &ProfileDraft, provider: &Provider) -> String {
     let name = text::clean(&draft.name, MAX_NAME);
@@ -255,6 +284,7 @@ mod tests {
             redirect_uri: "https://app.example.com/callback".into(),
             scope: "openid profile,email".into(),
             renew_automatically: true,
+            look: Look::default(),
         }
     }
 
@@ -286,10 +316,15 @@ mod tests {
             redirect_uri: "/callback".into(),
             scope: "open\"id".into(),
             renew_automatically: false,
+            look: Look {
+                label: Some("l".repeat(41)),
+                ..Look::default()
+            },
         };
         let expected = [
             ("provider", "unknown"),
             ("name", "too_long"),
+            ("label", "too_long"),
             ("client_id", "whitespace"),
             ("client_secret", "required"),
             ("redirect_uri", "relative"),

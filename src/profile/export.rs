@@ -14,7 +14,7 @@ pub fn export(profiles: &[Profile]) -> String {
     let mut list = String::from("[");
     for (index, profile) in profiles.iter().enumerate() {
         list.push_str(if index == 0 { "\n    " } else { ",\n    " });
-        let members = [
+        let mut members = vec![
             ("name", string(&profile.name)),
             ("provider", string(&profile.provider)),
             ("client_id", string(&profile.client_id)),
@@ -22,6 +22,10 @@ pub fn export(profiles: &[Profile]) -> String {
             ("scopes", scopes(profile)),
             ("renew_automatically", profile.renew_automatically.to_string()),
         ];
+        let look = &profile.look;
+        for (name, mark) in [("label", &look.label), ("icon", &look.icon), ("color", &look.color)] {
+            members.extend(mark.as_ref().map(|mark| (name, string(mark))));
+        }
         list.push_str(&object(&members, "    "));
     }
     list.push_str(if profiles.is_empty() { "]" } else { "\n  ]" });

@@ -3,11 +3,15 @@
 mod draft;
 mod export;
 mod import;
+mod look;
+mod settings;
 mod token_record;
 
-pub use draft::{FieldError, ProfileDraft, ValidDraft, validate, validate_keeping_secret};
+pub use draft::{FieldError, MAX_NAME, ProfileDraft, ValidDraft, validate, validate_keeping_secret};
 pub use export::export;
 pub use import::{ImportError, Imported, Kind, MAX_IMPORT_BYTES, MAX_PROFILES, import};
+pub use look::{COLORS, Look};
+pub use settings::{DEFAULT_REMIND_DAYS, Settings};
 pub use token_record::{ScopeState, TokenRecord};
 
 use crate::{
@@ -35,6 +39,8 @@ pub struct Profile {
     pub renew_automatically: bool,
     /// The format in which its token was copied last, by its name in `handoff`.
     pub copy_as: Option<String>,
+    /// What tells it from others at a glance.
+    pub look: Look,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
 }
@@ -47,6 +53,7 @@ record!(Profile {
     scopes,
     renew_automatically,
     copy_as,
+    look,
     created_ms,
 });
 
@@ -96,6 +103,7 @@ mod tests {
             scopes: Scopes::parse("openid").unwrap(),
             renew_automatically: true,
             copy_as: None,
+            look: Look::default(),
             created_ms: 1,
         }
     }

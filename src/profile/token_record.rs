@@ -117,6 +117,12 @@ impl TokenRecord {
             .filter(|_| lives && self.refresh_refused_ms.is_none())
     }
 
+    /// Whether it still works, as far as its own times tell.
+    #[must_use]
+    pub fn lives(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_none_or(|expires_ms| expires_ms > now_ms)
+    }
+
     /// When a renewal is due, in milliseconds since 1970: a tenth of the token's life before its end, five days at most.
     #[must_use]
     pub fn renewal_due_ms(&self) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! LinkedIn (linkedin.md §1 to §4, §9).
 
 use super::{
-    IssSupport, OriginPolicy, Pkce, Probe, Provider, RedirectRule, ScopeInfo,
+    Access, IssSupport, OriginPolicy, Pkce, Probe, Provider, RedirectRule, ScopeInfo,
     ScopeStatus::{self, Closed, Current, Legacy},
     SecretRule,
 };
@@ -23,6 +23,8 @@ const LINKEDIN: Provider = Provider {
     secret: SecretRule::Required,
     scope_separator: " ",
     default_scopes: &["openid", "profile", "email"],
+    // linkedin.md §0, item 8.
+    scope_change_revokes: true,
     iss: IssSupport::Never,
     code_lifetime_s: 1800,
     extra_authorization_parameters: &[],
@@ -58,20 +60,56 @@ const NATIVE: Provider = Provider {
     ..LINKEDIN
 };
 
-const fn scope(name: &'static str, product: &'static str, status: ScopeStatus) -> ScopeInfo {
-    ScopeInfo { name, product, status }
+/// A product of the portal.
+struct Product {
+    name: &'static str,
+    access: Access,
 }
 
-const OIDC: &str = "Sign In with LinkedIn using OpenID Connect";
-const SHARE: &str = "Share on LinkedIn";
-const ADS: &str = "Advertising API";
-const COMMUNITY: &str = "Community Management API";
-const LIVE: &str = "Live Events";
-const VERIFIED: &str = "Verified on LinkedIn";
-const PORTABILITY: &str = "Member Data Portability";
-const SALES: &str = "Sales Navigator";
-const COMPLIANCE: &str = "Compliance";
-const RETIRED: &str = "(retired)";
+const fn self_serve(name: &'static str) -> Product {
+    Product {
+        name,
+        access: Access::SelfServe,
+    }
+}
+
+const fn apply(name: &'static str) -> Product {
+    Product {
+        name,
+        access: Access::Apply,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a const that is used up")]
+const fn scope(name: &'static str, product: Product, status: ScopeStatus) -> ScopeInfo {
+    ScopeInfo {
+        name,
+        product: product.name,
+        access: match status {
+            Current => product.access,
+            Legacy { .. } => Access::Legacy,
+            Closed => Access::Closed,
+        },
+        status,
+    }
+}
+
+const OIDC: Product = self_serve("Sign In with LinkedIn using OpenID Connect");
+const SIGN_IN: Product = apply("Sign In with LinkedIn (legacy)");
+const SHARE: Product = self_serve("Share on LinkedIn");
+const ADS: Product = apply("Advertising API");
+const COMMUNITY: Product = apply("Community Management API");
+const LEADS: Product = apply("Lead Sync");
+const CONVERSIONS: Product = apply("Conversions API");
+const AUDIENCES: Product = apply("Matched Audiences");
+const EVENTS: Product = apply("Events Management");
+const LIVE: Product = apply("Live Events");
+const VERIFIED: Product = apply("Verified on LinkedIn");
+const PORTABILITY_OWN: Product = self_serve("Member Data Portability");
+const PORTABILITY: Product = apply("Member Data Portability");
+const SALES: Product = apply("Sales Navigator");
+const COMPLIANCE: Product = apply("Compliance");
+const RETIRED: Product = apply("(retired)");
 
 /// linkedin.md §9. A scope of several products stands with the one that is easiest to get.
 static SCOPES: [ScopeInfo; 54] = [
@@ -81,14 +119,14 @@ static SCOPES: [ScopeInfo; 54] = [
     scope("w_member_social", SHARE, Current),
     scope(
         "r_liteprofile",
-        "Sign In with LinkedIn (legacy)",
+        SIGN_IN,
         Legacy {
             successor: "openid profile",
         },
     ),
     scope(
         "r_emailaddress",
-        "Sign In with LinkedIn (legacy)",
+        SIGN_IN,
         Legacy {
             successor: "openid email",
         },
@@ -110,11 +148,11 @@ static SCOPES: [ScopeInfo; 54] = [
     scope("r_member_profileAnalytics", COMMUNITY, Current),
     scope("r_organization_followers", COMMUNITY, Current),
     scope("r_member_social", COMMUNITY, Closed),
-    scope("r_marketing_leadgen_automation", "Lead Sync", Current),
-    scope("rw_conversions", "Conversions API", Current),
-    scope("rw_dmp_segments", "Matched Audiences", Current),
-    scope("r_events", "Events Management", Current),
-    scope("rw_events", "Events Management", Current),
+    scope("r_marketing_leadgen_automation", LEADS, Current),
+    scope("rw_conversions", CONVERSIONS, Current),
+    scope("rw_dmp_segments", AUDIENCES, Current),
+    scope("r_events", EVENTS, Current),
+    scope("rw_events", EVENTS, Current),
     scope("r_member_live", LIVE, Current),
     scope("w_member_live", LIVE, Current),
     scope("r_organization_live", LIVE, Current),
@@ -124,7 +162,7 @@ static SCOPES: [ScopeInfo; 54] = [
     scope("r_verify_details", VERIFIED, Current),
     scope("r_primary_current_experience", VERIFIED, Current),
     scope("r_most_recent_education", VERIFIED, Current),
-    scope("r_dma_portability_self_serve", PORTABILITY, Current),
+    scope("r_dma_portability_self_serve", PORTABILITY_OWN, Current),
     scope("r_dma_portability_3rd_party", PORTABILITY, Current),
     scope("r_dma_admin_pages_content", PORTABILITY, Current),
     scope("r_sales_nav_analytics", SALES, Current),

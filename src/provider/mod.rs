@@ -91,6 +91,32 @@ pub enum ScopeStatus {
     Closed,
 }
 
+/// How an app comes to a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// By a click in the provider's portal.
+    SelfServe,
+    /// By an application that the provider looks at.
+    Apply,
+    /// No more: it gave way to others.
+    Legacy,
+    /// Not at all.
+    Closed,
+}
+
+impl Access {
+    /// The name in attributes and message keys.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SelfServe => "self_serve",
+            Self::Apply => "apply",
+            Self::Legacy => "legacy",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// What is known of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScopeInfo {
@@ -98,8 +124,21 @@ pub struct ScopeInfo {
     pub name: &'static str,
     /// The product of the provider's portal that gives it.
     pub product: &'static str,
+    /// How an app comes to it.
+    pub access: Access,
     /// Whether it can still be had.
     pub status: ScopeStatus,
+}
+
+impl ScopeInfo {
+    /// What to ask for instead, scope tokens separated by spaces; none where it is current or nothing took its place.
+    #[must_use]
+    pub fn successor(&self) -> Option<&'static str> {
+        match self.status {
+            ScopeStatus::Legacy { successor } => Some(successor),
+            ScopeStatus::Current | ScopeStatus::Closed => None,
+        }
+    }
 }
 
 /// A request that shows that a token works.
@@ -136,6 +175,8 @@ pub struct Provider {
     pub scope_separator: &'static str,
     /// Suggested scopes; when there are some, a request without scopes is refused.
     pub default_scopes: &'static [&'static str],
+    /// Whether a request for another set of scopes ends the tokens that the same client got for the same person before.
+    pub scope_change_revokes: bool,
     /// `iss` in the authorization response.
     pub iss: IssSupport,
     /// How long a code can be exchanged, in seconds.

@@ -3,6 +3,7 @@
 //! One key for each record of a profile, so that a renewal writes the same few bytes however many profiles there are.
 //! Secrets stand here as they are; without a passphrase the browser's profile folder holds them unencrypted.
 
+use crate::flow::StoredToken;
 use crate::oauth::endpoint::EndpointUrl;
 use crate::oauth::secret::ClientSecret;
 use crate::plain::record;
@@ -19,6 +20,11 @@ pub const INDEX_KEY: &str = "index";
 pub const HEAD_KEYS: [&str; 2] = [SCHEMA_KEY, INDEX_KEY];
 /// Key of the [`Engine`](crate::flow::Engine) in `storage.session`.
 pub const ENGINE_KEY: &str = "engine";
+
+/// Key of the [`Settings`](crate::profile::Settings) in `storage.local`.
+pub const SETTINGS_KEY: &str = "settings";
+/// Key of the [`Trash`] in `storage.local`.
+pub const TRASH_KEY: &str = "trash";
 
 /// How the keys begin of what a page shows.
 pub const SHOWN_RECORDS: [&str; 4] = [SCHEMA_KEY, INDEX_KEY, PROFILE, TOKEN];
@@ -83,7 +89,62 @@ impl Index {
             }),
         }
     }
+
+    /// Adds a profile at a place; at the end when there are fewer before it.
+    pub fn insert(&mut self, place: usize, id: &str, name: &str) {
+        let entry = IndexEntry {
+            id: id.to_owned(),
+            name: name.to_owned(),
+        };
+        self.entries.insert(place.min(self.entries.len()), entry);
+    }
+
+    /// Where a profile stands.
+    #[must_use]
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.id == id)
+    }
+
+    /// Takes a profile out; none when it is not there.
+    pub fn remove(&mut self, id: &str) -> Option<(usize, IndexEntry)> {
+        let place = self.place(id)?;
+        Some((place, self.entries.remove(place)))
+    }
+
+    /// Moves a profile before another one, or to the end. One that is gone, either of the two, changes nothing.
+    pub fn move_before(&mut self, id: &str, before: Option<&str>) {
+        if before == Some(id) || before.is_some_and(|before| self.place(before).is_none()) {
+            return;
+        }
+        if let Some((_, entry)) = self.remove(id) {
+            let place = before.and_then(|before| self.place(before));
+            self.entries.insert(place.unwrap_or(self.entries.len()), entry);
+        }
+    }
 }
+
+/// A deleted profile, for as long as that can be undone. While it is here, its own records may still be there as well: a
+/// kill between the two writes leaves them, and whoever empties the trash removes both.
+#[derive(Clone, Debug)]
+pub struct Trash {
+    /// The profile.
+    pub profile: Profile,
+    /// Its secret.
+    pub secret: Option<SecretRecord>,
+    /// Its token.
+    pub token: Option<StoredToken>,
+    /// Where it stood in the [`Index`].
+    pub place: u32,
+}
+record!(Trash {
+    profile,
+    secret,
+    token,
+    place
+});
+
+/// How long a deletion can be undone, in milliseconds.
+pub const UNDO_MS: u64 = 60_000;
 
 /// A client secret and the only origin that it may be sent to (security.md section 1.2, row 10).
 #[derive(Clone, Debug)]
@@ -149,6 +210,50 @@ mod tests {
         index.put("a", "Renamed");
         let names: Vec<&str> = index.entries.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["Renamed", "Second"]);
+    }
+
+    fn index(ids: &str) -> Index {
+        let mut index = Index::default();
+        for id in ids.split(' ') {
+            index.put(id, id);
+        }
+        index
+    }
+
+    fn order(index: &Index) -> String {
+        let ids: Vec<&str> = index.entries.iter().map(|entry| entry.id.as_str()).collect();
+        ids.join(" ")
+    }
+
+    #[test]
+    fn index_moves_before_another_or_to_the_end() {
+        for (id, before, expected) in [
+            ("a", Some("c"), "b a c d"),
+            ("d", Some("a"), "d a b c"),
+            ("a", None, "b c d a"),
+            ("d", None, "a b c d"),
+            ("b", Some("b"), "a b c d"),
+            ("b", Some("c"), "a b c d"),
+            ("b", Some("gone"), "a b c d"),
+            ("gone", Some("a"), "a b c d"),
+            ("gone", None, "a b c d"),
+        ] {
+            let mut index = index("a b c d");
+            index.move_before(id, before);
+            assert_eq!(order(&index), expected, "{id} before {before:?}");
+        }
+    }
+
+    #[test]
+    fn index_takes_out_and_puts_back() {
+        let mut index = index("a b c");
+        assert_eq!(index.remove("gone"), None);
+        let (place, entry) = index.remove("b").expect("it is there");
+        assert_eq!((place, order(&index).as_str()), (1, "a c"));
+        index.insert(place, &entry.id, &entry.name);
+        assert_eq!(order(&index), "a b c");
+        index.insert(99, "d", "d");
+        assert_eq!(order(&index), "a b c d");
     }
 
     #[test]

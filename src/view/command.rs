@@ -1,7 +1,7 @@
 //! Messages between a page and the worker.
 
 use crate::plain::record;
-use crate::profile::ProfileDraft;
+use crate::profile::{ProfileDraft, Settings};
 
 /// What a page asks for. The worker checks the sender before it reads one.
 #[derive(Clone, Debug)]
@@ -11,9 +11,36 @@ pub enum Command {
         /// The profile; none makes a new one.
         id: Option<String>,
         /// What the form holds. An empty secret of a known profile keeps the stored one.
-        draft: ProfileDraft,
+        draft: Box<ProfileDraft>,
         /// Whether a flow starts at once.
         authorize: bool,
+    },
+    /// Write a copy of a profile with its secret, without its token, behind it.
+    DuplicateProfile {
+        /// The profile.
+        profile: String,
+    },
+    /// Move a profile in the person's order.
+    MoveProfile {
+        /// The profile.
+        profile: String,
+        /// The one that it then stands before; none for the end.
+        before: Option<String>,
+    },
+    /// Delete a profile with its secret and its token.
+    DeleteProfile {
+        /// The profile.
+        profile: String,
+    },
+    /// Bring a profile back that was deleted a moment ago.
+    UndoDelete {
+        /// The profile.
+        profile: String,
+    },
+    /// Write what holds for all profiles.
+    SaveSettings {
+        /// All of it.
+        settings: Settings,
     },
     /// Start a flow.
     Authorize {
@@ -57,6 +84,11 @@ pub enum Command {
 }
 record!(enum Command {
     SaveProfile { id, draft, authorize },
+    DuplicateProfile { profile },
+    MoveProfile { profile, before },
+    DeleteProfile { profile },
+    UndoDelete { profile },
+    SaveSettings { settings },
     Authorize { profile },
     Renew { profile },
     ChooseFormat { profile, format },

@@ -3,10 +3,12 @@
 //! A view names message keys of `_locales` and numbers; words, dates and durations are the browser's business.
 
 mod command;
+mod manager;
 mod popup;
 mod time_left;
 
 pub use command::{Command, Reply};
+pub use manager::{ManagerModel, ManagerView, RowView, ScopeGroup, scope_change_revokes, scope_groups, with_successor};
 pub use popup::{
     CardState, DetailView, MainAction, Model, PopupView, ProfileView, StepState, StepView, TokenLife, TokenView,
     VISIBLE_AT_FIRST,

@@ -160,6 +160,8 @@ pub struct ProfileView {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// Where its tokens are used.
+    pub label: Option<String>,
     /// Its state.
     pub state: CardState,
     /// Its main action; none while a flow runs.
@@ -232,7 +234,7 @@ fn lively(model: &Model<'_>, shown: &[&Profile]) -> Option<String> {
 }
 
 impl ProfileView {
-    fn new(model: &Model<'_>, profile: &Profile, expanded: bool) -> Self {
+    pub(super) fn new(model: &Model<'_>, profile: &Profile, expanded: bool) -> Self {
         let under_way = model.engine.flow_of(&profile.id);
         let renewing = under_way.is_some_and(|flow| flow.renews.is_some());
         let ended = model.engine.ended_of(&profile.id);
@@ -290,6 +292,7 @@ impl ProfileView {
         Self {
             id: profile.id.clone(),
             name: profile.name.clone(),
+            label: profile.look.label.clone(),
             state,
             main,
             copy_as: profile
@@ -404,6 +407,7 @@ mod tests {
             scopes: Scopes::parse("openid w_member_social").unwrap(),
             renew_automatically: true,
             copy_as: None,
+            look: crate::profile::Look::default(),
             created_ms: 0,
         }
     }

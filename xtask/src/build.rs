@@ -252,12 +252,38 @@ fn assemble(workspace: &Workspace, browser: Browser, bindings: &Path) -> Result<
     for (from, to) in SHIPPED_AS_IS {
         copy(&workspace.root().join(from), &directory.join(to))?;
     }
+    include_parts(&directory)?;
     let start = directory.join(START.trim_start_matches("www/"));
     fs::remove_file(&start).with_context(|| format!("removing {}", start.display()))?;
     copy(bindings, &directory)?;
     let manifest = directory.join("manifest.json");
     fs::write(&manifest, manifest::generate(workspace, browser)?)
         .with_context(|| format!("writing {}", manifest.display()))
+}
+
+/// What several pages have in common, in a directory of its own that does not ship.
+const PARTS: &str = "parts";
+
+/// Puts the parts into the pages that name them, each on a line of its own: `<!-- include parts/name.html -->`.
+fn include_parts(directory: &Path) -> Result<()> {
+    for file in files_below(directory)? {
+        if file.extension().is_none_or(|ending| ending != "html") || file.starts_with(PARTS) {
+            continue;
+        }
+        let path = directory.join(&file);
+        let mut page = String::new();
+        for line in fs::read_to_string(&path)?.lines() {
+            let part = line
+                .strip_prefix("<!-- include ")
+                .and_then(|rest| rest.strip_suffix(" -->"));
+            match part {
+                Some(part) => page += &fs::read_to_string(directory.join(part)).with_context(|| part.to_owned())?,
+                None => page.extend([line, "\n"]),
+            }
+        }
+        fs::write(&path, page).with_context(|| format!("writing {}", path.display()))?;
+    }
+    fs::remove_dir_all(directory.join(PARTS)).context("removing the parts")
 }
 
 /// Copies a file, or everything in a directory. Two sources of one path are a mistake.
@@ -315,7 +341,7 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use super::{copy, empty_directory, files_below, names_no_place};
+    use super::{copy, empty_directory, files_below, include_parts, names_no_place};
 
     #[test]
     fn files_are_listed_in_one_order_at_any_depth() {
@@ -327,6 +353,24 @@ mod tests {
         }
         let expected: Vec<_> = ["a", "b/one", "b/two", "c/d/e"].iter().map(PathBuf::from).collect();
         assert_eq!(files_below(directory.path()).expect("listed"), expected);
+    }
+
+    #[test]
+    fn parts_are_put_in_where_they_are_named() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("written");
+        fs::create_dir(directory.path().join("parts")).expect("made");
+        write("parts/form.html", "<form>\n</form>\n");
+        write("page.html", "<main>\n<!-- include parts/form.html -->\n</main>\n");
+        include_parts(directory.path()).expect("included");
+        let page = fs::read_to_string(directory.path().join("page.html")).expect("read");
+        assert_eq!(page, "<main>\n<form>\n</form>\n</main>\n");
+        assert!(!directory.path().join("parts").exists());
+
+        fs::create_dir(directory.path().join("parts")).expect("made");
+        write("page.html", "<!-- include parts/absent.html -->\n");
+        let error = include_parts(directory.path()).expect_err("absent").to_string();
+        assert_eq!(error, "parts/absent.html");
     }
 
     #[test]

@@ -122,9 +122,9 @@ mod tests {
                 "http://[::1]/*"
             ]);
             assert_eq!(manifest["optional_host_permissions"], hosts, "{browser}");
+            assert_eq!(manifest["optional_permissions"], json!(["notifications"]), "{browser}");
             for absent in [
                 "host_permissions",
-                "optional_permissions",
                 "content_scripts",
                 "externally_connectable",
                 "web_accessible_resources",

@@ -14,6 +14,7 @@ use crate::view::{
 
 use super::setup::Form;
 use super::{announce, ask_for, command, copy, dom, load, localise, pass_on, redraw, report, with};
+use crate::browser::api::{answer, api, words};
 use crate::browser::dom::{by_id, children, find, from_template, set_attribute, set_text, set_text_in, show, show_in};
 use crate::browser::texts;
 
@@ -47,6 +48,15 @@ pub(super) fn listen() -> Result<(), JsValue> {
             with(|page| page.form = Some(Form::new()));
             report(redraw());
         }
+    })?;
+    dom::listen(&by_id::<EventTarget>("manage")?, "click", |_| {
+        // A tab that is there already comes to the front.
+        let opened = answer(api().runtime().open_options_page());
+        spawn_local(async {
+            if let Err(error) = opened.await {
+                announce(&words(&error));
+            }
+        });
     })
 }
 
@@ -168,19 +178,13 @@ fn change_scopes(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         return redraw();
     }
     let draft = ProfileDraft {
-        name: profile.name.clone(),
-        provider: profile.provider.clone(),
-        client_id: profile.client_id.clone(),
-        // The stored one stays.
-        client_secret: String::new(),
-        redirect_uri: profile.redirect_uri.as_str().to_owned(),
         scope: wanted,
-        renew_automatically: profile.renew_automatically,
+        ..ProfileDraft::of(&profile)
     };
     let asked = ask_for(&profile.hosts());
     command(Command::SaveProfile {
         id: Some(profile.id.clone()),
-        draft,
+        draft: Box::new(draft),
         authorize: true,
     });
     spawn_local(pass_on(asked, profile.id));
@@ -244,6 +248,7 @@ fn draw_card(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
         }
     }
     set_text_in(card, ".profile-name", &view.name)?;
+    set_text_in(card, ".tag", view.label.as_deref().unwrap_or_default())?;
     set_text_in(card, ".profile-state", &state)?;
     let left = match view.state {
         CardState::Token => view.life.map(time_left),
@@ -458,7 +463,7 @@ fn draw_renewal(card: &Element, token: &TokenView) -> Result<(), JsValue> {
     Ok(())
 }
 
-fn time_left(life: TokenLife) -> String {
+pub(super) fn time_left(life: TokenLife) -> String {
     match (life.left, life.expires_ms) {
         (Some(left), _) => texts::text_with("time_left", &[&texts::duration(left)]),
         (None, Some(_)) => texts::text("expired"),

@@ -1,11 +1,15 @@
-//! The page: the toolbar's popup, and the result of a flow when it stands in a tab.
+//! The pages: the toolbar's popup, which is also the result of a flow when it stands in a tab, and the manager.
 //!
-//! It reads storage itself, so that it opens without waking the worker, draws what [`crate::view`] says, and sends
-//! commands. Asking for hosts is the one thing that it does itself: browsers want it done in the click.
+//! They read storage themselves, so that they open without waking the worker, draw what [`crate::view`] says, and send
+//! commands. Asking for permissions is the one thing that they do themselves: browsers want it done in the click.
 
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
 mod home;
+mod manager;
+mod picker;
+mod rows;
+mod settings;
 mod setup;
 
 use std::cell::RefCell;
@@ -46,6 +50,8 @@ struct Page {
     form: Option<setup::Form>,
     /// In a tab, as the result of a flow, rather than in the toolbar.
     tab: bool,
+    /// The manager rather than the popup.
+    manager: bool,
     /// Whether the browser speaks another language than the static page.
     foreign: bool,
     /// What the list shows.
@@ -71,6 +77,7 @@ impl Page {
             visible: VISIBLE_AT_FIRST,
             form: None,
             tab: false,
+            manager: false,
             foreign: false,
             drawn: None,
             keys: String::new(),
@@ -109,14 +116,7 @@ fn with<T>(use_page: impl FnOnce(&mut Page) -> T) -> T {
 /// `storage.local` holds under [`vault::HEAD_KEYS`] and the keys of the records that the last page showed.
 #[wasm_bindgen]
 pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<String>) -> Result<(), JsValue> {
-    let language = api().i18n().get_ui_language();
-    if language != "en" && !language.starts_with("en-") {
-        with(|page| page.foreign = true);
-        if let Some(root) = document()?.document_element() {
-            root.set_attribute("lang", &language)?;
-            localise(&root)?;
-        }
-    }
+    speak()?;
     load_from(Ok(engine), Ok(records), &shown).await?;
     // A popup has no tab of its own.
     let tab = JsFuture::from(tab).await?;
@@ -136,6 +136,38 @@ pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<S
     Ok(())
 }
 
+/// Starts the manager, with what the popup's start is given.
+#[wasm_bindgen]
+pub async fn manager(tab: Promise, engine: Promise, records: Promise, shown: Vec<String>) -> Result<(), JsValue> {
+    drop(tab);
+    with(|page| {
+        page.manager = true;
+        page.visible = usize::MAX;
+    });
+    speak()?;
+    load_from(Ok(engine), Ok(records), &shown).await?;
+    settings::load().await?;
+    manager::listen()?;
+    setup::listen()?;
+    manager::arrive(false)?;
+    on_changed(|changes, area| report(changed(&changes, area)));
+    dom::every(1000, || report(redraw()));
+    Ok(())
+}
+
+/// Puts the texts of the browser's language into the static page.
+fn speak() -> Result<(), JsValue> {
+    let language = api().i18n().get_ui_language();
+    if language != "en" && !language.starts_with("en-") {
+        with(|page| page.foreign = true);
+        if let Some(root) = document()?.document_element() {
+            root.set_attribute("lang", &language)?;
+            localise(&root)?;
+        }
+    }
+    Ok(())
+}
+
 /// A change comes with its new value, so the engine, which changes at every step of a flow, is not read again.
 fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
     if area == "session" {
@@ -149,6 +181,9 @@ fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
             page.engine = engine.unwrap_or_default();
         });
         return redraw();
+    }
+    if area == "local" && with(|page| page.manager) && changes.touch(&[vault::SETTINGS_KEY]) {
+        spawn_local(async { report(settings::load().await.and_then(|()| redraw())) });
     }
     if area == "local" && changes.touch(&vault::SHOWN_RECORDS) {
         spawn_local(async {
@@ -266,6 +301,9 @@ fn remember(keys: &str) {
 
 /// Draws what is so now.
 fn redraw() -> Result<(), JsValue> {
+    if with(|page| page.manager) {
+        return manager::redraw();
+    }
     let form = with(|page| {
         if page.index.entries.is_empty() && page.form.is_none() {
             page.form = Some(setup::Form::new());

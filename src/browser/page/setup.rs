@@ -1,26 +1,28 @@
 //! The form of a profile: first run, another profile, or an edit.
 
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Element, EventTarget, HtmlElement, HtmlInputElement, HtmlSelectElement};
+use web_sys::{
+    Element, EventTarget, HtmlDetailsElement, HtmlDialogElement, HtmlElement, HtmlInputElement, HtmlSelectElement,
+};
 
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::scope::Scopes;
-use crate::profile::{FieldError, Profile, ProfileDraft, validate, validate_keeping_secret};
-use crate::provider;
+use crate::profile::{COLORS, FieldError, Look, Profile, ProfileDraft, validate, validate_keeping_secret};
+use crate::provider::{self, ScopeInfo, ScopeStatus};
 use crate::vault::keeps_secret;
-use crate::view::{Command, Reply};
+use crate::view::{Command, Reply, scope_change_revokes, with_successor};
 
-use super::{announce, ask_for, copy, dom, load, pass_on, redraw, report, send, with};
+use super::{announce, ask_for, copy, dom, load, pass_on, picker, redraw, report, send, with};
 use crate::browser::api::words;
-use crate::browser::dom::{by_id, for_each, set_attribute, set_text, show};
-use crate::browser::texts;
+use crate::browser::dom::{by_id, children, find, for_each, set_attribute, set_text, set_text_in, show};
+use crate::browser::{clock, texts};
 
 /// Suggested where nothing is registered yet: nothing has to listen there.
 const SUGGESTED_REDIRECT_URI: &str = "http://localhost:8585/callback";
 
 /// The fields that can be wrong, as their elements and [`FieldError`] name them.
-const FIELDS: [&str; 4] = ["client_id", "client_secret", "redirect_uri", "scope"];
+const FIELDS: [&str; 6] = ["client_id", "client_secret", "redirect_uri", "scope", "label", "icon"];
 
 /// What the form is about.
 pub(super) struct Form {
@@ -28,6 +30,8 @@ pub(super) struct Form {
     profile: Option<Profile>,
     /// Whether the fields hold its values already.
     filled: bool,
+    /// Whether a flow starts once it is confirmed that other scopes may end the present tokens.
+    authorize: bool,
 }
 
 impl Form {
@@ -36,6 +40,7 @@ impl Form {
         Self {
             profile: None,
             filled: false,
+            authorize: false,
         }
     }
 
@@ -44,6 +49,7 @@ impl Form {
         Self {
             profile: Some(profile.clone()),
             filled: false,
+            authorize: false,
         }
     }
 }
@@ -52,16 +58,38 @@ impl Form {
 pub(super) fn listen() -> Result<(), JsValue> {
     dom::listen(&by_id::<EventTarget>("setup")?, "submit", |event| {
         event.prevent_default();
-        report(submit(true));
+        report(submit(true, false));
     })?;
-    dom::listen(&by_id::<EventTarget>("setup_save")?, "click", |_| report(submit(false)))?;
+    dom::listen(&by_id::<EventTarget>("setup_save")?, "click", |_| {
+        report(submit(false, false))
+    })?;
     dom::listen(&by_id::<EventTarget>("setup_cancel")?, "click", |_| {
         with(|page| page.form = None);
         report(redraw());
     })?;
     dom::listen(&by_id::<EventTarget>("setup")?, "input", |_| {
-        report(draw_hosts().and_then(|()| draw_scopes()));
+        report(draw_hosts().and_then(|()| draw_scopes()).and_then(|()| draw_sign()));
     })?;
+    dom::listen(&by_id::<EventTarget>("setup")?, "click", |event| {
+        // The successor of a legacy scope, wherever its button stands.
+        let button = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        if let Some(button) = button.filter(|button| button.class_list().contains("scope-successor")) {
+            report(replace_scope(&button));
+        }
+    })?;
+    dom::listen(&by_id::<EventTarget>("scope_warning_cancel")?, "click", |_| {
+        report(by_id::<HtmlDialogElement>("scope_warning").map(|dialog| dialog.close()));
+    })?;
+    dom::listen(&by_id::<EventTarget>("scope_warning_confirm")?, "click", |_| {
+        let confirmed = by_id::<HtmlDialogElement>("scope_warning").and_then(|dialog| {
+            dialog.close();
+            submit(with(|page| page.form.as_ref().is_some_and(|form| form.authorize)), true)
+        });
+        report(confirmed);
+    })?;
+    if with(|page| page.manager) {
+        picker::listen()?;
+    }
     dom::listen(&by_id::<EventTarget>("redirect_uri_copy")?, "click", |_| {
         let copied = by_id::<HtmlElement>("redirect_uri_copy").and_then(|button| {
             copy(value("redirect_uri")?, &button);
@@ -98,7 +126,28 @@ fn draft() -> Result<ProfileDraft, JsValue> {
         redirect_uri: value("redirect_uri")?,
         scope: value("scope")?,
         renew_automatically: input("renew_automatically")?.checked(),
+        look: look()?,
     })
+}
+
+fn look() -> Result<Look, JsValue> {
+    let text = |id: &str| value(id).map(|text| Some(text).filter(|text| !text.is_empty()));
+    let color = find::<HtmlInputElement>(&by_id("setup")?, "[name=color]:checked")?.value();
+    Ok(Look {
+        label: text("label")?,
+        icon: text("icon")?,
+        // The first one is the quiet one that nobody has to choose.
+        color: Some(color).filter(|color| color != COLORS[0]),
+    })
+}
+
+/// The sign as the list will show it.
+fn draw_sign() -> Result<(), JsValue> {
+    let look = look()?;
+    let sign: Element = by_id("sign")?;
+    set_attribute(&sign, "data-color", look.color())?;
+    set_text(&sign, &look.sign(&value("profile_name")?));
+    Ok(())
 }
 
 /// Puts the values of the profile, or the suggestions, into the fields once; then they are the person's.
@@ -133,6 +182,11 @@ pub(super) fn draw() -> Result<(), JsValue> {
         set("scope", &scopes.unwrap_or_default())?;
         set("profile_name", "")?;
     }
+    let look = profile.as_ref().map(|profile| profile.look.clone()).unwrap_or_default();
+    set("label", look.label.as_deref().unwrap_or_default())?;
+    set("icon", look.icon.as_deref().unwrap_or_default())?;
+    let color = ["[name=color][value=", look.color(), "]"].concat();
+    find::<HtmlInputElement>(&by_id("setup")?, &color)?.set_checked(true);
     input("renew_automatically")?.set_checked(profile.as_ref().is_none_or(|profile| profile.renew_automatically));
     let placeholder = if profile.is_some() {
         "field_client_secret_keep"
@@ -142,8 +196,13 @@ pub(super) fn draw() -> Result<(), JsValue> {
     input("client_secret")?.set_placeholder(&texts::text(placeholder));
     input("client_secret")?.set_type("password");
     show(&by_id("setup_cancel")?, !first_run);
+    if with(|page| page.manager) {
+        by_id::<HtmlDetailsElement>("advanced")?.set_open(true);
+        picker::fill()?;
+    }
     draw_errors(&[])?;
     draw_hosts()?;
+    draw_sign()?;
     draw_scopes()
 }
 
@@ -170,10 +229,64 @@ fn draw_scopes() -> Result<(), JsValue> {
         let scope = chip.get_attribute("data-scope").unwrap_or_default();
         let pressed = scopes.as_ref().is_some_and(|scopes| scopes.contains(&scope));
         set_attribute(chip, "aria-pressed", if pressed { "true" } else { "false" })
-    })
+    })?;
+    // What can't be read is said when the form is sent.
+    let scopes = scopes.unwrap_or_default();
+    draw_notes(&scopes)?;
+    if with(|page| page.manager) {
+        picker::draw(&scopes)?;
+    }
+    Ok(())
 }
 
-fn toggle_scope(scope: &str) -> Result<(), JsValue> {
+/// Says which of the scopes can no longer be had, and offers what took their place.
+fn draw_notes(scopes: &Scopes) -> Result<(), JsValue> {
+    let Some(provider) = provider::by_id(&by_id::<HtmlSelectElement>("provider")?.value()) else {
+        return Ok(());
+    };
+    let known = scopes.iter().filter_map(|name| provider.scope(name));
+    let old: Vec<_> = known.filter(|scope| scope.status != ScopeStatus::Current).collect();
+    let list: Element = by_id("scope_notes")?;
+    for (note, scope) in children(&list, old.len(), "scope-note-template")?.iter().zip(old) {
+        let key = if scope.successor().is_some() {
+            "scope_note_legacy"
+        } else {
+            "scope_note_closed"
+        };
+        set_text_in(note, ".scope-note-text", &texts::text_with(key, &[scope.name]))?;
+        offer_successor(&find(note, ".scope-successor")?, scope)?;
+    }
+    Ok(())
+}
+
+/// The button that replaces a scope; hidden where nothing took its place.
+pub(super) fn offer_successor(button: &HtmlElement, scope: &ScopeInfo) -> Result<(), JsValue> {
+    show(button, scope.successor().is_some());
+    if let Some(successor) = scope.successor() {
+        set_attribute(button, "data-scope", scope.name)?;
+        set_attribute(button, "data-successor", successor)?;
+        set_text(button, &texts::text_with("action_use_scope", &[successor]));
+    }
+    Ok(())
+}
+
+fn replace_scope(button: &Element) -> Result<(), JsValue> {
+    let attribute = |name: &str| button.get_attribute(name).unwrap_or_default();
+    let (scope, successor) = (attribute("data-scope"), attribute("data-successor"));
+    let field = input("scope")?;
+    let before = field.value();
+    let mut after = with_successor(&before, &scope, &successor);
+    if after == before {
+        // In the picker it need not be chosen to give way.
+        after = with_successor(&[before.as_str(), &scope].join(" "), &scope, &successor);
+    }
+    field.set_value(&after);
+    draw_scopes()?;
+    // The button may be gone.
+    field.focus()
+}
+
+pub(super) fn toggle_scope(scope: &str) -> Result<(), JsValue> {
     let field = input("scope")?;
     let text = field.value();
     let mut scopes: Vec<&str> = text.split([' ', ',']).filter(|scope| !scope.is_empty()).collect();
@@ -235,7 +348,8 @@ fn explain(errors: &[FieldError]) -> Vec<(&'static str, String)> {
 }
 
 /// Checks the form, asks for the hosts in the click, and sends the profile to the worker.
-fn submit(authorize: bool) -> Result<(), JsValue> {
+/// Other scopes than those of a living token are `confirmed` first.
+fn submit(authorize: bool, confirmed: bool) -> Result<(), JsValue> {
     let draft = draft()?;
     let (id, keep) = with(|page| {
         let profile = page.form.as_ref().and_then(|form| form.profile.as_ref());
@@ -254,8 +368,22 @@ fn submit(authorize: bool) -> Result<(), JsValue> {
         Err(errors) => return draw_errors(&explain(&errors)),
     };
     draw_errors(&[])?;
+    let revokes = with(|page| {
+        let stored = page.form.as_ref()?.profile.as_ref()?;
+        let token = page.token(&stored.id)?;
+        Some(scope_change_revokes(stored, token, &draft, clock::now_ms()))
+    });
+    if revokes == Some(true) && !confirmed {
+        with(|page| {
+            if let Some(form) = &mut page.form {
+                form.authorize = authorize;
+            }
+        });
+        return by_id::<HtmlDialogElement>("scope_warning")?.show_modal();
+    }
     let asked = authorize.then(|| ask_for(&profile.hosts()));
     spawn_local(async move {
+        let draft = Box::new(draft);
         let sent = send(&Command::SaveProfile { id, draft, authorize }).await;
         match sent {
             Ok(Reply::Saved { profile }) => {

@@ -9,6 +9,7 @@ mod effects;
 mod profiles;
 mod tokens;
 mod traces;
+mod trash;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -30,12 +31,15 @@ use super::clock;
 use super::storage::{from_js, local, read, session, to_js};
 
 use effects::run_one;
-use profiles::{choose_format, save};
+use profiles::{choose_format, move_profile, save, save_copy, save_settings};
 use tokens::{TOKENS_ALARM, look_at_tokens, new_flow, renewal};
 use traces::write_traces;
+use trash::{TRASH_ALARM, delete, empty_trash, undo_delete};
 
 /// The page of this extension; the toolbar's popup, and the result of a flow when it stands in a tab.
 const PAGE: &str = "popup.html";
+/// All pages that may command the worker.
+const PAGES: [&str; 2] = [PAGE, "manager.html"];
 
 thread_local! {
     static WORKER: RefCell<Worker> = const {
@@ -91,6 +95,10 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     if event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
         look_at_tokens().await?;
     }
+    // Nobody can undo after a start of the browser: the page that offers it is gone.
+    if event.starts_with("runtime.") || alarm.as_deref() == Some(TRASH_ALARM) {
+        empty_trash().await?;
+    }
     if event == "runtime.onInstalled" && property(&argument, "reason").as_string().as_deref() == Some("install") {
         let page = object([("url", api().runtime().get_url(PAGE).into())]);
         answer(api().tabs().create(&page)).await?;
@@ -112,15 +120,17 @@ fn tab_id(value: &JsValue) -> Option<TabId> {
     value.as_f64().map(|id| TabId(id as i32))
 }
 
-/// Only our own page may speak to the worker.
+/// Only our own pages may speak to the worker.
 fn is_our_page(sender: &JsValue) -> bool {
     let runtime = api().runtime();
-    let page = runtime.get_url(PAGE);
-    property(sender, "id").as_string() == Some(runtime.id())
-        && property(sender, "url").as_string().is_some_and(|url| {
-            url.strip_prefix(&page)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '?']))
-        })
+    let Some(url) = property(sender, "url").as_string() else {
+        return false;
+    };
+    let is = |page: &str| {
+        url.strip_prefix(&runtime.get_url(page))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '?']))
+    };
+    property(sender, "id").as_string() == Some(runtime.id()) && PAGES.into_iter().any(is)
 }
 
 async fn message(message: JsValue, sender: &JsValue) -> Result<JsValue, JsValue> {
@@ -146,10 +156,30 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
     let mut authorized = None;
     let event = match command {
         Command::SaveProfile { id, draft, authorize } => {
-            reply = save(id, draft).await?;
+            reply = save(id, *draft).await?;
             if let (Reply::Saved { profile }, true) = (&reply, authorize) {
                 authorized = Some(profile.clone());
             }
+            None
+        }
+        Command::DuplicateProfile { profile } => {
+            reply = save_copy(&profile).await?;
+            None
+        }
+        Command::MoveProfile { profile, before } => {
+            move_profile(&profile, before.as_deref()).await?;
+            None
+        }
+        Command::DeleteProfile { profile } => {
+            delete(&profile).await?;
+            Some(Event::ProfileDeleted(profile))
+        }
+        Command::UndoDelete { profile } => {
+            undo_delete(&profile).await?;
+            None
+        }
+        Command::SaveSettings { settings } => {
+            reply = save_settings(settings).await?;
             None
         }
         Command::Authorize { profile } => {

@@ -1,25 +1,26 @@
-//! The profiles: the worker writes them, one after the other.
+//! The profiles and the settings: the worker writes them, one after the other.
 
 use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
+use crate::oauth::text::clean;
 use crate::plain::Record as _;
-use crate::profile::{Profile, ProfileDraft, validate, validate_keeping_secret};
+use crate::profile::{MAX_NAME, Profile, ProfileDraft, Settings, validate, validate_keeping_secret};
 use crate::vault::{self, Index, SecretRecord, keeps_secret};
 use crate::view::Reply;
 
 use super::super::api::answer;
-use super::super::storage::{local, read, write};
-use super::super::{clock, entropy};
+use super::super::storage::{Records, local, read, write};
+use super::super::{clock, entropy, texts};
 use super::tokens::look_soon;
 use super::with;
 
 /// One profile is written after the other: each reads the index, adds to it and writes it back.
-struct Turn(Option<Function>);
+pub(super) struct Turn(Option<Function>);
 
 impl Turn {
-    async fn wait() -> Self {
+    pub(super) async fn wait() -> Self {
         let mut resolve = None;
         let mine = Promise::new(&mut |resolved, _| resolve = Some(resolved));
         let before = with(|worker| worker.saving.replace(mine));
@@ -39,6 +40,17 @@ impl Drop for Turn {
     }
 }
 
+/// The index, unless a newer version wrote it.
+pub(super) fn index_of(records: &Records) -> Result<Index, JsValue> {
+    vault::check_schema(records.get(vault::SCHEMA_KEY)?).map_err(|error| js_sys::Error::new(&error.to_string()))?;
+    Ok(records.get(vault::INDEX_KEY)?.unwrap_or_default())
+}
+
+/// A page still shows what another one deleted.
+pub(super) fn gone() -> JsValue {
+    js_sys::Error::new("this profile is no longer there").into()
+}
+
 /// Writes a profile with its secret and its place in the index, all at once.
 pub(super) async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Reply, JsValue> {
     let _turn = Turn::wait().await;
@@ -52,10 +64,11 @@ pub(super) async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Repl
         &[vault::SCHEMA_KEY, vault::INDEX_KEY, &profile_key, &secret_key],
     )
     .await?;
-    vault::check_schema(records.get(vault::SCHEMA_KEY)?).map_err(|error| js_sys::Error::new(&error.to_string()))?;
+    let mut index = index_of(&records)?;
     let stored: Option<Profile> = records.get(&profile_key)?;
-    if known && stored.is_none() {
-        return Err(js_sys::Error::new("this profile is no longer there").into());
+    // Until the trash is emptied, the record of a deleted profile may still be there.
+    if known && (stored.is_none() || index.place(&id).is_none()) {
+        return Err(gone());
     }
     let secret: Option<SecretRecord> = records.get(&secret_key)?;
     let keep = stored.as_ref().is_some_and(|stored| keeps_secret(stored, &draft)) && secret.is_some();
@@ -79,7 +92,6 @@ pub(super) async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Repl
     let copy_as = stored.and_then(|profile| profile.copy_as);
     let (mut profile, client_secret) = valid.into_profile(id.clone(), created_ms);
     profile.copy_as = copy_as;
-    let mut index: Index = records.get(vault::INDEX_KEY)?.unwrap_or_default();
     index.put(&id, &profile.name);
     let mut written = vec![
         (vault::SCHEMA_KEY, vault::SCHEMA.to_plain()),
@@ -93,6 +105,64 @@ pub(super) async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Repl
     answer(write(&local(), &written)).await?;
     look_soon();
     Ok(Reply::Saved { profile: id })
+}
+
+/// Writes a copy of a profile and its secret behind it; a token belongs to one profile only.
+pub(super) async fn save_copy(id: &str) -> Result<Reply, JsValue> {
+    let _turn = Turn::wait().await;
+    let (profile_key, secret_key) = (vault::profile_key(id), vault::secret_key(id));
+    let [schema, index] = vault::HEAD_KEYS;
+    let records = read(&local(), &[schema, index, &profile_key, &secret_key]).await?;
+    let mut index = index_of(&records)?;
+    let mut profile: Profile = records.get(&profile_key)?.ok_or_else(gone)?;
+    let place = index.place(id).ok_or_else(gone)?;
+    let copy = entropy::name()?;
+    // Room for the word that says so.
+    let name = clean(&profile.name, MAX_NAME - 20);
+    profile.name = clean(&texts::text_with("profile_copy", &[&name]), MAX_NAME);
+    profile.id.clone_from(&copy);
+    profile.created_ms = clock::now_ms();
+    index.insert(place + 1, &copy, &profile.name);
+    let (profile_key, copied_key) = (vault::profile_key(&copy), vault::secret_key(&copy));
+    let mut written = vec![
+        (vault::INDEX_KEY, index.to_plain()),
+        (profile_key.as_str(), profile.to_plain()),
+    ];
+    if let Some(secret) = records.get::<SecretRecord>(&secret_key)? {
+        written.push((copied_key.as_str(), secret.to_plain()));
+    }
+    answer(write(&local(), &written)).await?;
+    Ok(Reply::Saved { profile: copy })
+}
+
+/// Moves a profile in the person's order.
+pub(super) async fn move_profile(id: &str, before: Option<&str>) -> Result<(), JsValue> {
+    let _turn = Turn::wait().await;
+    let mut index = index_of(&read(&local(), &vault::HEAD_KEYS).await?)?;
+    index.move_before(id, before);
+    answer(write(&local(), &[(vault::INDEX_KEY, index.to_plain())])).await?;
+    Ok(())
+}
+
+/// Writes what holds for all profiles.
+pub(super) async fn save_settings(settings: Settings) -> Result<Reply, JsValue> {
+    let _turn = Turn::wait().await;
+    // Nothing of a newer version is written over.
+    index_of(&read(&local(), &vault::HEAD_KEYS).await?)?;
+    match settings.checked() {
+        Ok(settings) => {
+            let written = [
+                (vault::SCHEMA_KEY, vault::SCHEMA.to_plain()),
+                (vault::SETTINGS_KEY, settings.to_plain()),
+            ];
+            answer(write(&local(), &written)).await?;
+            look_soon();
+            Ok(Reply::Done)
+        }
+        Err(code) => Ok(Reply::Invalid {
+            errors: vec![("remind_days".to_owned(), code.to_owned())],
+        }),
+    }
 }
 
 /// Remembers a format in the profile; one that is gone is no loss.

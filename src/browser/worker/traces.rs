@@ -9,10 +9,16 @@ use crate::vault;
 
 use super::super::api::answer;
 use super::super::storage::{local, read, write};
+use super::profiles::Turn;
 use super::with;
 
 /// Writes what the recorder has, a profile at a time.
 pub(super) async fn write_traces() -> Result<(), JsValue> {
+    if with(|worker| !worker.recorder.is_due(&worker.engine)) {
+        return Ok(());
+    }
+    // A profile that is being deleted is gone or there, and nothing between.
+    let _turn = Turn::wait().await;
     let mut new = with(|worker| worker.recorder.take(&worker.engine));
     while let Some(first) = new.first() {
         let profile = first.profile.clone();
@@ -34,6 +40,7 @@ pub(super) async fn write_traces() -> Result<(), JsValue> {
 
 /// Forgets the traces of a profile.
 pub(super) async fn clear(profile: &str) -> Result<(), JsValue> {
+    let _turn = Turn::wait().await;
     let none: Vec<Trace> = Vec::new();
     answer(write(&local(), &[(&vault::traces_key(profile), none.to_plain())])).await?;
     Ok(())

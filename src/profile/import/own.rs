@@ -2,20 +2,23 @@
 
 use crate::oauth::text;
 use crate::plain::Plain;
-use crate::profile::ProfileDraft;
 use crate::profile::export::{FILE, VERSION};
+use crate::profile::{Look, ProfileDraft};
 
 use super::pairs::tell;
 use super::{ImportError, Imported, Kind};
 
 /// The members of a profile. A secret is none of them, whoever wrote one in.
-const MEMBERS: [&str; 6] = [
+const MEMBERS: [&str; 9] = [
     "name",
     "provider",
     "client_id",
     "redirect_uri",
     "scopes",
     "renew_automatically",
+    "label",
+    "icon",
+    "color",
 ];
 
 pub(super) fn import(json: &Plain) -> Result<Vec<Imported>, ImportError> {
@@ -61,6 +64,7 @@ fn draft(profile: &Plain) -> Result<ProfileDraft, &'static str> {
         Some(Plain::Text(text)) => Ok(text.clone()),
         Some(_) => Err(name),
     };
+    let mark = |name| text(name).map(|text| Some(text).filter(|text| !text.is_empty()));
     let scopes = match profile.get("scopes") {
         None | Some(Plain::Null) => Vec::new(),
         Some(Plain::List(items)) => {
@@ -82,5 +86,10 @@ fn draft(profile: &Plain) -> Result<ProfileDraft, &'static str> {
         redirect_uri: text("redirect_uri")?,
         scope: scopes.join(" "),
         renew_automatically,
+        look: Look {
+            label: mark("label")?,
+            icon: mark("icon")?,
+            color: mark("color")?,
+        },
     })
 }

@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::oauth::text;
-use crate::profile::ProfileDraft;
+use crate::profile::{Look, ProfileDraft};
 use crate::provider;
 
 use super::Imported;
@@ -112,6 +112,7 @@ impl Pairs {
                 redirect_uri: value(Field::RedirectUri).trim().to_owned(),
                 scope: value(Field::Scope).trim().to_owned(),
                 renew_automatically: true,
+                look: Look::default(),
             },
             unknown,
         })

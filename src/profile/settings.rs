@@ -1,0 +1,125 @@
+//! What a person chose for all profiles.
+
+use crate::plain::record;
+
+/// Days before a token's end at which people are reminded, unless they choose others.
+pub const DEFAULT_REMIND_DAYS: [u32; 3] = [14, 3, 1];
+
+/// The choices that hold for all profiles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Days before a token's end at which the person is reminded, the earliest reminder first.
+    pub remind_days: Vec<u32>,
+    /// Whether the browser shows a notification.
+    pub notify: bool,
+}
+record!(Settings { remind_days, notify });
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            remind_days: DEFAULT_REMIND_DAYS.to_vec(),
+            notify: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The most days that a reminder may be ahead: LinkedIn's tokens live for 60.
+    const MOST_DAYS: u32 = 60;
+    /// The most reminders of one token.
+    const MOST_REMINDERS: usize = 5;
+
+    /// The days in order and each once; the reason, as a key for the texts, when they cannot be used.
+    pub fn checked(mut self) -> Result<Self, &'static str> {
+        self.remind_days.sort_unstable_by(|one, other| other.cmp(one));
+        self.remind_days.dedup();
+        if self.remind_days.is_empty() {
+            return Err("required");
+        }
+        if self.remind_days.len() > Self::MOST_REMINDERS {
+            return Err("too_many");
+        }
+        if self
+            .remind_days
+            .iter()
+            .any(|days| !(1..=Self::MOST_DAYS).contains(days))
+        {
+            return Err("out_of_range");
+        }
+        Ok(self)
+    }
+
+    /// Days as people type them: numbers with commas or spaces between them.
+    pub fn parse_days(text: &str) -> Result<Vec<u32>, &'static str> {
+        let mut days = Vec::new();
+        for word in text.split([',', ';', ' ', '\t', '\n']).filter(|word| !word.is_empty()) {
+            if !word.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err("not_whole");
+            }
+            // Digits that fill more than a `u32` are too many days.
+            days.push(word.parse().map_err(|_| "out_of_range")?);
+        }
+        Ok(days)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<&[u32], &str>) {
+        let checked = Settings::parse_days(text).and_then(|remind_days| {
+            Settings {
+                remind_days,
+                notify: true,
+            }
+            .checked()
+        });
+        let days = checked.map(|settings| settings.remind_days);
+        assert_eq!(days.as_deref().map_err(|code| *code), expected, "{text:?}");
+    }
+
+    #[test]
+    fn days_in_any_order_become_the_earliest_reminder_first() {
+        check("14, 3, 1", Ok(&[14, 3, 1]));
+        check("1 3;14", Ok(&[14, 3, 1]));
+        check(" 7,7 ,07", Ok(&[7]));
+        check("60", Ok(&[60]));
+        check("5 4 3 2 1 1", Ok(&[5, 4, 3, 2, 1]));
+    }
+
+    #[test]
+    fn what_is_no_list_of_days_is_refused() {
+        for (text, code) in [
+            ("", "required"),
+            (" , ", "required"),
+            ("0", "out_of_range"),
+            ("61", "out_of_range"),
+            ("4294967296", "out_of_range"),
+            ("6 5 4 3 2 1", "too_many"),
+            ("1.5", "not_whole"),
+            ("-1", "not_whole"),
+            ("+1", "not_whole"),
+            ("three", "not_whole"),
+            ("\u{0663}", "not_whole"),
+        ] {
+            check(text, Err(code));
+        }
+    }
+
+    #[test]
+    fn stored_and_read_back() {
+        let settings = Settings::default();
+        let json = serde_json::to_string(&settings).unwrap();
+        assert_eq!(json, r#"{"remind_days":[14,3,1],"notify":false}"#);
+        assert_eq!(serde_json::from_str::<Settings>(&json).unwrap(), settings);
+        assert!(serde_json::from_str::<Settings>(r#"{"remind_days":[-1]}"#).is_err());
+        assert!(serde_json::from_str::<Settings>(r#"{"remind_days":[1.5]}"#).is_err());
+    }
+
+    #[test]
+    fn the_defaults_are_in_order() {
+        assert_eq!(Settings::default().checked(), Ok(Settings::default()));
+    }
+}

@@ -1,0 +1,318 @@
+//! The manager: all profiles in a list, and what its form says of scopes.
+
+use crate::oauth::scope::Scopes;
+use crate::profile::{Profile, ProfileDraft, TokenRecord};
+use crate::provider::{self, Access, Provider, ScopeInfo};
+use crate::vault::keeps_secret;
+
+use super::popup::{Model, ProfileView};
+
+/// What the manager shows, and of that which part.
+#[derive(Debug)]
+pub struct ManagerModel<'a> {
+    /// What the storage holds: all profiles; `visible` is the number of rows.
+    pub stored: Model<'a>,
+    /// What the person searches for.
+    pub search: &'a str,
+}
+
+/// The list of profiles.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ManagerView {
+    /// The rows that show.
+    pub rows: Vec<RowView>,
+    /// How many profiles fit the search.
+    pub found: usize,
+    /// How many there are.
+    pub total: usize,
+}
+
+/// A profile in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowView {
+    /// What a closed card shows.
+    pub card: ProfileView,
+    /// A letter or two, or an emoji.
+    pub sign: String,
+    /// The colour of the sign, by its name in the style sheet.
+    pub color: &'static str,
+    /// The provider, as people read it.
+    pub provider: String,
+    /// `client_id`.
+    pub client_id: String,
+    /// Whose token it has.
+    pub account: Option<String>,
+}
+
+impl ManagerView {
+    /// Makes the view.
+    #[must_use]
+    pub fn new(model: &ManagerModel<'_>) -> Self {
+        let stored = &model.stored;
+        let search = model.search.to_lowercase();
+        let words: Vec<&str> = search.split_whitespace().collect();
+        let mut rows = Vec::new();
+        let mut found = 0;
+        for profile in stored.profiles {
+            if !words.is_empty() && !fits(profile, &words) {
+                continue;
+            }
+            found += 1;
+            if found <= stored.visible {
+                rows.push(RowView::new(stored, profile));
+            }
+        }
+        Self {
+            rows,
+            found,
+            total: stored.profiles.len(),
+        }
+    }
+}
+
+/// Whether every word stands somewhere in what people know of a profile.
+fn fits(profile: &Profile, words: &[&str]) -> bool {
+    let text = [
+        profile.name.as_str(),
+        "\n",
+        profile.look.label.as_deref().unwrap_or_default(),
+        "\n",
+        &profile.client_id,
+        "\n",
+        &profile.scopes.join("\n"),
+        "\n",
+        profile.redirect_uri.host(),
+    ];
+    let text = text.concat().to_lowercase();
+    words.iter().all(|word| text.contains(word))
+}
+
+impl RowView {
+    fn new(model: &Model<'_>, profile: &Profile) -> Self {
+        let token = model.tokens.iter().find(|(id, _)| *id == profile.id);
+        Self {
+            card: ProfileView::new(model, profile, false),
+            sign: profile.look.sign(&profile.name),
+            color: profile.look.color(),
+            provider: profile
+                .provider()
+                .map_or(profile.provider.as_str(), |provider| provider.name)
+                .to_owned(),
+            client_id: profile.client_id.clone(),
+            account: token.and_then(|(_, stored)| stored.token.account.clone()),
+        }
+    }
+}
+
+/// The scopes of one product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeGroup {
+    /// The product, as the provider's portal calls it.
+    pub product: &'static str,
+    /// How an app comes to the first of them; the others may differ.
+    pub access: Access,
+    /// Its scopes.
+    pub scopes: Vec<&'static ScopeInfo>,
+}
+
+/// A provider's scopes by product, in the order of its table.
+#[must_use]
+pub fn scope_groups(provider: &'static Provider) -> Vec<ScopeGroup> {
+    let mut groups: Vec<ScopeGroup> = Vec::new();
+    for scope in provider.scopes {
+        match groups.iter_mut().find(|group| group.product == scope.product) {
+            Some(group) => group.scopes.push(scope),
+            None => groups.push(ScopeGroup {
+                product: scope.product,
+                access: scope.access,
+                scopes: vec![scope],
+            }),
+        }
+    }
+    groups
+}
+
+/// The scopes of the form with one of them replaced, where it stands, by those that took its place.
+#[must_use]
+pub fn with_successor(scope_field: &str, scope: &str, successor: &str) -> String {
+    let mut wanted: Vec<&str> = Vec::new();
+    for own in scope_field.split([' ', ',']).filter(|own| !own.is_empty()) {
+        for name in if own == scope { successor } else { own }.split(' ') {
+            if !wanted.contains(&name) {
+                wanted.push(name);
+            }
+        }
+    }
+    wanted.join(" ")
+}
+
+/// Whether an authorization with this draft ends a token that still lives: the provider revokes the earlier ones when the
+/// same app asks for another set of scopes.
+#[must_use]
+pub fn scope_change_revokes(stored: &Profile, token: &TokenRecord, draft: &ProfileDraft, now_ms: u64) -> bool {
+    let revokes = provider::by_id(&draft.provider).is_some_and(|provider| provider.scope_change_revokes);
+    let differs = Scopes::parse(&draft.scope).is_ok_and(|scopes| !scopes.same_set(&token.scope_requested));
+    revokes && differs && keeps_secret(stored, draft) && token.lives(now_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::*;
+    use crate::flow::{Engine, FlowId, StoredToken};
+    use crate::oauth::redirect_uri::RedirectUri;
+    use crate::profile::Look;
+    use crate::vault::Index;
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+
+    fn profile(id: &str, name: &str, label: &str, redirect_uri: &str) -> Profile {
+        Profile {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            provider: "linkedin".to_owned(),
+            client_id: ["78", id, "client"].concat(),
+            redirect_uri: RedirectUri::parse(redirect_uri).unwrap(),
+            scopes: Scopes::parse("openid w_member_social").unwrap(),
+            renew_automatically: true,
+            copy_as: None,
+            look: Look {
+                label: Some(label.to_owned()).filter(|label| !label.is_empty()),
+                ..Look::default()
+            },
+            created_ms: 0,
+        }
+    }
+
+    fn token(expires_ms: Option<u64>) -> TokenRecord {
+        let json = serde_json::json!({
+            "v": 1, "access_token": "AQX0", "token_type": "bearer", "scope_requested": ["openid", "profile"], "obtained_ms": NOW_MS,
+            "expires_ms": expires_ms, "account": "Ada",
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn view(search: &str, visible: usize) -> (Vec<String>, usize, usize) {
+        let profiles = [
+            profile("a", "Billing", "production", "https://app.example.com/cb"),
+            profile("b", "Überblick", "Staging", "http://localhost:8585/cb"),
+            profile("c", "Third", "", "https://staging.example.org/cb"),
+        ];
+        let stored = StoredToken {
+            flow: FlowId("f".to_owned()),
+            token: token(None),
+        };
+        let view = ManagerView::new(&ManagerModel {
+            stored: Model {
+                index: &Index::default(),
+                profiles: &profiles,
+                tokens: &[("b".to_owned(), stored)],
+                engine: &Engine::default(),
+                now_ms: NOW_MS,
+                expanded: None,
+                revealed: &[],
+                visible,
+            },
+            search,
+        });
+        for row in &view.rows {
+            assert_eq!(row.account.is_some(), row.card.id == "b", "the account is the token's");
+            assert!(row.card.detail.is_none());
+        }
+        let ids = view.rows.iter().map(|row| row.card.id.clone()).collect();
+        (ids, view.found, view.total)
+    }
+
+    fn check(search: &str, expected: &[&str]) {
+        let (ids, found, total) = view(search, 100);
+        assert_eq!(ids, expected, "{search}");
+        assert_eq!((found, total), (expected.len(), 3), "{search}");
+    }
+
+    #[test]
+    fn every_word_is_searched_for_everywhere() {
+        check("", &["a", "b", "c"]);
+        check("  ", &["a", "b", "c"]);
+        check("BILL", &["a"]);
+        check("über", &["b"]);
+        check("staging", &["b", "c"]);
+        check("staging third", &["c"]);
+        check("78aclient", &["a"]);
+        check("w_member", &["a", "b", "c"]);
+        check("localhost", &["b"]);
+        check("example.org", &["c"]);
+        // Neither the path nor what stands across two fields.
+        check("/cb", &[]);
+        check("billingproduction", &[]);
+        check("nobody", &[]);
+    }
+
+    #[test]
+    fn rows_beyond_the_visible_ones_are_counted() {
+        assert_eq!(view("", 2), (vec!["a".to_owned(), "b".to_owned()], 3, 3));
+        assert_eq!(view("staging", 1), (vec!["b".to_owned()], 2, 3));
+    }
+
+    #[test]
+    fn every_scope_stands_in_one_group() {
+        let linkedin = provider::by_id("linkedin").unwrap();
+        let groups = scope_groups(linkedin);
+        assert_eq!(groups[0].product, "Sign In with LinkedIn using OpenID Connect");
+        assert_eq!(groups[0].access, Access::SelfServe);
+        let names: Vec<&str> = groups[0].scopes.iter().map(|scope| scope.name).collect();
+        assert_eq!(names, ["openid", "profile", "email"]);
+        let total: usize = groups.iter().map(|group| group.scopes.len()).sum();
+        assert_eq!(total, linkedin.scopes.len());
+        for (index, group) in groups.iter().enumerate() {
+            assert!(groups[..index].iter().all(|other| other.product != group.product));
+        }
+        let access = |name| linkedin.scope(name).map(|scope| scope.access);
+        assert_eq!(access("r_ads"), Some(Access::Apply));
+        assert_eq!(access("r_liteprofile"), Some(Access::Legacy));
+        assert_eq!(access("r_member_social"), Some(Access::Closed));
+        assert_eq!(access("r_dma_portability_self_serve"), Some(Access::SelfServe));
+        assert_eq!(access("r_dma_portability_3rd_party"), Some(Access::Apply));
+    }
+
+    #[test]
+    fn a_successor_stands_where_the_scope_stood_and_nothing_twice() {
+        for (field, expected) in [
+            ("r_liteprofile", "openid profile"),
+            ("r_liteprofile email", "openid profile email"),
+            ("openid, r_liteprofile,w_x", "openid profile w_x"),
+            ("profile r_liteprofile", "profile openid"),
+            ("r_liteprofile2", "r_liteprofile2"),
+            ("", ""),
+        ] {
+            assert_eq!(
+                with_successor(field, "r_liteprofile", "openid profile"),
+                expected,
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_set_of_scopes_ends_a_living_token_of_the_same_app() {
+        let stored = profile("a", "Billing", "", "http://localhost/cb");
+        let draft = |scope: &str| ProfileDraft {
+            scope: scope.to_owned(),
+            ..ProfileDraft::of(&stored)
+        };
+        let revokes = |draft: &ProfileDraft, token: &TokenRecord| scope_change_revokes(&stored, token, draft, NOW_MS);
+        let living = token(Some(NOW_MS + 1));
+        assert!(revokes(&draft("openid"), &living));
+        assert!(revokes(&draft("openid profile email"), &living));
+        assert!(revokes(&draft("openid"), &token(None)));
+        // The same set in another order, no scope at all that can be asked for, a dead token, another app.
+        assert!(!revokes(&draft("profile,openid"), &living));
+        assert!(!revokes(&draft("open\"id"), &living));
+        assert!(!revokes(&draft("openid"), &token(Some(NOW_MS))));
+        let other = ProfileDraft {
+            client_id: "78other".to_owned(),
+            ..draft("openid")
+        };
+        assert!(!revokes(&other, &living));
+    }
+}
