@@ -339,16 +339,22 @@ pub fn report(traces: &[Trace]) -> String {
     out
 }
 
-/// Seconds with thousandths, as wide as a quarter of an hour needs.
-pub(crate) fn since(ms: u64) -> String {
-    let text = [
+/// As wide as a quarter of an hour needs.
+fn since(ms: u64) -> String {
+    let text = seconds(ms);
+    " ".repeat(10_usize.saturating_sub(text.len())) + &text
+}
+
+/// Seconds with thousandths.
+#[must_use]
+pub fn seconds(ms: u64) -> String {
+    [
         &(ms / 1000).to_string(),
         ".",
         &(ms % 1000 + 1000).to_string()[1..],
         " s",
     ]
-    .concat();
-    " ".repeat(10_usize.saturating_sub(text.len())) + &text
+    .concat()
 }
 
 fn head(flow: &Flow) -> Trace {
