@@ -331,7 +331,7 @@ fn no_secret_of_a_callback_comes_into_a_trace() {
     for query in [
         format!("error=access_denied&error_description={echo}&state={STATE}"),
         format!("error={echo}&state={STATE}"),
-        format!("error=e&error_description=canary%2Fown%2B1+is+bad&state=canary-foreign&code=canary%2Fown%2B1"),
+        "error=e&error_description=canary%2Fown%2B1+is+bad&state=canary-foreign&code=canary%2Fown%2B1".to_owned(),
         format!("code=canary-a&code=canary-b&state={STATE}"),
         format!("state={STATE}&iss={echo}"),
         format!("canary-{STATE}=1&{echo}=2&state={STATE}"),
