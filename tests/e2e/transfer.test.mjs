@@ -154,15 +154,21 @@ test('Download saves the file', async () => {
   await tokenkeep.addSandboxProfile('live_https', { name: 'One' });
   await page.front();
   await until('it shows', async () => (await page.page.$$('#export_list input')).length === 1);
-  // What the browser would save: the link's own content.
-  await page.page.$eval('#export_link', (link) =>
-    link.addEventListener('click', (event) => {
+  // What the browser would save: the blob that the link leads to.
+  await page.page.evaluate(() => {
+    const make = URL.createObjectURL;
+    URL.createObjectURL = (blob) => {
+      globalThis.saved = { url: make.call(URL, blob), text: blob.text() };
+      return globalThis.saved.url;
+    };
+    document.getElementById('export_link').addEventListener('click', (event) => {
       event.preventDefault();
-      globalThis.saved = fetch(link.href).then((answer) => answer.text());
-    }),
-  );
+      globalThis.followed = event.currentTarget.href;
+    });
+  });
   await page.click('#export_download');
-  const saved = await page.page.evaluate(() => globalThis.saved);
+  const saved = await page.page.evaluate(() => globalThis.saved.text);
+  assert.equal(await page.page.evaluate(() => globalThis.followed === globalThis.saved.url), true);
   assert.equal(JSON.parse(saved).profiles[0].name, 'One');
   assert.equal(await page.page.$eval('#export_link', (link) => link.download), 'tokenkeep-profiles.json');
 });
