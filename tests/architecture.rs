@@ -217,7 +217,7 @@ fn messages() -> BTreeMap<String, String> {
 #[test]
 fn static_texts_are_those_of_the_locale() {
     let messages = messages();
-    let page = read(&root().join("www/popup.html"));
+    let page: String = files("www", &["html"]).iter().map(|path| read(path)).collect();
     let mut seen = 0;
     for capture in Regex::new(r#"data-i18n="(\w+)"[^>]*>([^<]*)"#)
         .unwrap()
@@ -259,7 +259,8 @@ fn static_texts_are_those_of_the_locale() {
 fn every_text_is_used_and_every_key_exists() {
     let messages = messages();
     let sources: String = files("src", &["rs"]).iter().map(|path| code(path)).collect();
-    let page = read(&root().join("www/popup.html")) + &read(&root().join("extension/manifest.source.json"));
+    let mut page: String = files("www", &["html"]).iter().map(|path| read(path)).collect();
+    page += &read(&root().join("extension/manifest.source.json"));
     let literals: BTreeSet<&str> = Regex::new(r#""([a-z][a-z0-9_]*)""#)
         .unwrap()
         .captures_iter(&sources)
@@ -280,6 +281,10 @@ fn every_text_is_used_and_every_key_exists() {
             ("import_error_", ""),
             ("import_kind_", ""),
             ("trace_step_", ""),
+            ("error_label_", ""),
+            ("error_icon_", ""),
+            ("error_remind_days_", ""),
+            ("access_", ""),
             ("finding_", "_what"),
             ("finding_", "_why"),
             ("finding_", "_fix"),
@@ -350,6 +355,24 @@ fn every_invariant_names_a_test_that_exists() {
         }
         assert!(tests > 0, "no test is named: {row}");
     }
+}
+
+/// What two pages have in common is written once, and a page that names no such part, or one that is not there, is broken.
+#[test]
+fn pages_include_parts_that_exist() {
+    let include = Regex::new(r"<!-- include (\S+) -->").unwrap();
+    let mut named = BTreeSet::new();
+    for page in ["www/popup.html", "www/manager.html"] {
+        let page = read(&root().join(page));
+        for found in include.captures_iter(&page) {
+            assert!(root().join("www").join(&found[1]).exists(), "{}", &found[1]);
+            named.insert(found[1].to_owned());
+        }
+        assert!(page.contains("<!-- include parts/form.html -->"), "there is one form");
+        assert_eq!(page.matches("id=\"setup\"").count(), 0, "there is one form");
+    }
+    let parts = files("www/parts", &["html"]);
+    assert_eq!(named.len(), parts.len(), "every part is used: {named:?}");
 }
 
 /// The page's script asks for these keys before Rust is there; without the index the page would take itself for new.

@@ -58,7 +58,8 @@ impl Look {
     pub fn sign(&self, name: &str) -> String {
         match &self.icon {
             Some(icon) => icon.clone(),
-            None => name.chars().take(1).flat_map(char::to_uppercase).collect(),
+            // The pages' style sheet makes it a capital.
+            None => name.chars().take(1).collect(),
         }
     }
 
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_sign_is_the_icon_or_the_first_letter() {
-        assert_eq!(Look::default().sign("linkedIn"), "L");
+        assert_eq!(Look::default().sign("linkedIn"), "l");
         assert_eq!(Look::default().sign(""), "");
         assert_eq!(look("", "\u{1f680}", "").sign("linkedIn"), "\u{1f680}");
     }

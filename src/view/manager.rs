@@ -49,7 +49,7 @@ impl ManagerView {
     #[must_use]
     pub fn new(model: &ManagerModel<'_>) -> Self {
         let stored = &model.stored;
-        let search = model.search.to_lowercase();
+        let search = fold(model.search);
         let words: Vec<&str> = search.split_whitespace().collect();
         let mut rows = Vec::new();
         let mut found = 0;
@@ -83,8 +83,26 @@ fn fits(profile: &Profile, words: &[&str]) -> bool {
         "\n",
         profile.redirect_uri.host(),
     ];
-    let text = text.concat().to_lowercase();
+    let text = fold(&text.concat());
     words.iter().all(|word| text.contains(word))
+}
+
+/// Small letters, for a comparison: of the Latin, Greek and Cyrillic alphabets by their places in Unicode. The whole of
+/// Unicode's tables would be a tenth of the WebAssembly.
+fn fold(text: &str) -> String {
+    let small = |letter: char| {
+        let code = u32::from(letter);
+        let folded = match code {
+            0x41..=0x5A | 0xC0..=0xD6 | 0xD8..=0xDE | 0x391..=0x3A1 | 0x3A3..=0x3A9 | 0x410..=0x42F => code + 0x20,
+            0x400..=0x40F => code + 0x50,
+            // Pairs: the large one has the even number, or the odd one.
+            0x100..=0x12F | 0x132..=0x137 | 0x14A..=0x177 | 0x460..=0x481 | 0x1E00..=0x1EFF => code | 1,
+            0x139..=0x148 | 0x179..=0x17E => code + code % 2,
+            _ => code,
+        };
+        char::from_u32(folded).unwrap_or(letter)
+    };
+    text.chars().map(small).collect()
 }
 
 impl RowView {
@@ -246,6 +264,21 @@ mod tests {
         check("/cb", &[]);
         check("billingproduction", &[]);
         check("nobody", &[]);
+    }
+
+    #[test]
+    fn letters_fold_as_unicode_says() {
+        for text in [
+            "LinkedIn",
+            "\u{dc}BER \u{c5}r\u{d7}",
+            "\u{39f}\u{3a3} \u{3a9}",
+            "\u{41f}\u{420}\u{41e}\u{414} \u{401}\u{416}",
+            "\u{141}\u{f3}d\u{17a} \u{139} \u{17d}\u{160}",
+            "\u{1ea0} \u{1f680} \u{65e5}\u{672c}",
+        ] {
+            let expected: String = text.chars().flat_map(char::to_lowercase).collect();
+            assert_eq!(fold(text), expected, "{text}");
+        }
     }
 
     #[test]

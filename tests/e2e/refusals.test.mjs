@@ -219,6 +219,35 @@ describe('messages', () => {
   });
 });
 
+describe('messages of our own', () => {
+  test('from our own addresses that are no page are refused', async () => {
+    const { browser, sandbox, tokenkeep } = on;
+    const before = await tokenkeep.engine();
+    for (const address of ['icons/icon.svg', 'manifest.json']) {
+      const page = await browser.openExtensionPage(address);
+      const answers = await page.evaluate(
+        (id) =>
+          Promise.all(
+            [{ Authorize: { profile: id } }, { DeleteProfile: { profile: id } }].map((message) =>
+              globalThis.chrome?.runtime?.sendMessage ? chrome.runtime.sendMessage(message) : { Failed: { message: 'refused: no channel' } },
+            ),
+          ),
+        profile,
+      );
+      for (const answer of answers) assert.match(answer.Failed.message, /^refused/, address);
+      await page.close();
+    }
+    assert.deepEqual(await tokenkeep.engine(), before);
+    assert.equal((await sandbox.counters()).authorization_requests, 0);
+  });
+
+  test('from the manager are taken', async () => {
+    const page = await on.browser.openExtensionPage('manager.html?x=1#profiles');
+    const answer = await page.evaluate((id) => chrome.runtime.sendMessage({ Dismiss: { profile: id } }), profile);
+    assert.equal(answer, 'Done');
+  });
+});
+
 describe('extension pages', () => {
   test('can neither be framed nor fetched nor opened by a web page', async () => {
     const { browser, sandbox, tokenkeep } = on;

@@ -66,11 +66,10 @@ pub(super) fn listen() -> Result<(), JsValue> {
             .target()
             .and_then(|target| target.dyn_into::<Element>().ok())
             .is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA"));
-        if event.key() == "/" && !typing && !event.ctrl_key() && !event.meta_key() {
-            if let Ok(search) = by_id::<HtmlInputElement>("search") {
-                event.prevent_default();
-                let _ = search.focus();
-            }
+        let asked = event.key() == "/" && !typing && !event.ctrl_key() && !event.meta_key();
+        if let (true, Ok(search)) = (asked, by_id::<HtmlInputElement>("search")) {
+            event.prevent_default();
+            let _ = search.focus();
         }
     })?;
     let section: EventTarget = by_id("view-profiles")?;

@@ -15,7 +15,7 @@ use crate::browser::dom::{by_id, children, document, find, for_each, set_attribu
 use crate::browser::{clock, texts};
 
 /// Rows that show before the person asks for more: enough to scroll through, and few enough to be drawn at each key.
-const ROWS: usize = 100;
+const ROWS: usize = 50;
 
 /// How long Undo is offered; longer while the pointer or the focus is on it, but no longer than the worker keeps it.
 const TOAST_MS: u64 = 12_000;
@@ -40,8 +40,14 @@ struct List {
 /// A row that is being dragged.
 struct Drag {
     id: String,
-    /// The profile before which it would be dropped; an inner none means the end.
-    before: Option<Option<String>>,
+    /// Where it would be dropped; none where it would stay.
+    gap: Option<Gap>,
+}
+
+/// Between two rows: before this one, or at the end.
+#[derive(Clone)]
+struct Gap {
+    before: Option<String>,
 }
 
 /// What Undo would bring back.
@@ -75,7 +81,7 @@ pub(super) fn listen(section: &EventTarget) -> Result<(), JsValue> {
         report(draw());
     })?;
     dom::listen(&by_id::<EventTarget>("rows_more")?, "click", |_| {
-        list(|list| list.rows += 2 * ROWS);
+        list(|list| list.rows += 4 * ROWS);
         report(draw());
     })?;
     dom::listen(&by_id::<EventTarget>("undo")?, "click", |_| undo())?;
@@ -247,8 +253,8 @@ pub(super) fn draw() -> Result<(), JsValue> {
             }
             draw_row(element, row)?;
             // An order among some of the rows says nothing of all.
-            draw_move(element, "row-up", row, searching || place == 0)?;
-            draw_move(element, "row-down", row, searching || place == last)?;
+            draw_move(element, (".row-up", "row_up"), row, searching || place == 0)?;
+            draw_move(element, (".row-down", "row_down"), row, searching || place == last)?;
         }
         set_attribute(&rows, "data-order", if searching { "" } else { "free" })?;
         let (found, total) = (view.found.to_string(), view.total.to_string());
@@ -289,23 +295,21 @@ fn draw_row(element: &Element, row: &RowView) -> Result<(), JsValue> {
     )?;
     let left = card.life.filter(|_| card.state == CardState::Token).map(time_left);
     set_text_in(element, ".row-left", &left.unwrap_or_default())?;
-    for class in ["row-copy", "row-delete"] {
-        draw_tool(&find(element, &[".", class].concat())?, class, &card.name)?;
-    }
-    Ok(())
+    draw_tool(&find(element, ".row-copy")?, "row_copy", &card.name)?;
+    draw_tool(&find(element, ".row-delete")?, "row_delete", &card.name)
 }
 
-fn draw_move(element: &Element, class: &str, row: &RowView, stays: bool) -> Result<(), JsValue> {
-    let button: Element = find(element, &[".", class].concat())?;
+fn draw_move(element: &Element, (class, key): (&str, &str), row: &RowView, stays: bool) -> Result<(), JsValue> {
+    let button: Element = find(element, class)?;
     if button.has_attribute("disabled") != stays {
         button.toggle_attribute_with_force("disabled", stays)?;
     }
-    draw_tool(&button, class, &row.card.name)
+    draw_tool(&button, key, &row.card.name)
 }
 
 /// A button that is a picture says what it does in words as well.
-fn draw_tool(button: &Element, class: &str, name: &str) -> Result<(), JsValue> {
-    let said = texts::text_with(&class.replace('-', "_"), &[name]);
+fn draw_tool(button: &Element, key: &str, name: &str) -> Result<(), JsValue> {
+    let said = texts::text_with(key, &[name]);
     set_attribute(button, "title", &said)?;
     set_attribute(button, "aria-label", &said)
 }
@@ -342,7 +346,7 @@ fn pointer(event: &PointerEvent) -> Result<(), JsValue> {
                 event.prevent_default();
                 // Outside of the list, too, the movement is the row's.
                 grip.map_or(Ok(()), |grip| grip.set_pointer_capture(event.pointer_id()))?;
-                list(|list| list.drag = Some(Drag { id, before: None }));
+                list(|list| list.drag = Some(Drag { id, gap: None }));
             }
             Ok(())
         }
@@ -352,7 +356,7 @@ fn pointer(event: &PointerEvent) -> Result<(), JsValue> {
             mark_drop(None, "")?;
             if let Some(Drag {
                 id,
-                before: Some(before),
+                gap: Some(Gap { before }),
             }) = drag
             {
                 let place = with(|page| match &before {
@@ -383,23 +387,25 @@ fn drag_to(x: i32, y: i32) -> Result<(), JsValue> {
     let under = document()?.element_from_point(x as f32, y as f32);
     let row = under.and_then(|under| under.closest(".row").ok().flatten());
     let Some(row) = row else {
-        list(|list| list.drag.iter_mut().for_each(|drag| drag.before = None));
+        list(|list| list.drag.iter_mut().for_each(|drag| drag.gap = None));
         return mark_drop(None, "");
     };
     let bounds = row.get_bounding_client_rect();
     let upper = f64::from(y) < bounds.top() + bounds.height() / 2.0;
     let over = row.get_attribute("data-profile").unwrap_or_default();
-    let before = with(|page| {
+    let gap = with(|page| {
         let place = page.index.place(&over)? + usize::from(!upper);
         let own = page.index.place(&id)?;
         // The gaps on both sides of the row itself lead nowhere.
         let leads = place != own && place != own + 1;
-        leads.then(|| page.index.entries.get(place).map(|entry| entry.id.clone()))
+        leads.then(|| Gap {
+            before: page.index.entries.get(place).map(|entry| entry.id.clone()),
+        })
     });
     let side = if upper { "before" } else { "after" };
-    let marked = before.is_some().then_some(&row);
+    let marked = gap.is_some().then_some(&row);
     mark_drop(marked, side)?;
-    list(|list| list.drag.iter_mut().for_each(|drag| drag.before.clone_from(&before)));
+    list(|list| list.drag.iter_mut().for_each(|drag| drag.gap.clone_from(&gap)));
     Ok(())
 }
 

@@ -73,7 +73,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
         report(submit(true, false));
     })?;
     dom::listen(&by_id::<EventTarget>("setup_save")?, "click", |_| {
-        report(submit(false, false))
+        report(submit(false, false));
     })?;
     dom::listen(&by_id::<EventTarget>("setup_cancel")?, "click", |_| {
         with(|page| page.form = None);
