@@ -45,6 +45,8 @@ enum Action {
     Silent(u8, Silent),
     CloseTab(u8),
     Cancel(u8),
+    /// The person deletes the profile.
+    Delete(u8),
     /// The worker dies after this many more effects.
     Kill(u8),
     /// From now on the browser refuses rules, or takes them.
@@ -122,6 +124,7 @@ fn action() -> impl Strategy<Value = Action> {
         4 => (any::<u8>(), silent).prop_map(|(flow, silent)| Action::Silent(flow, silent)),
         1 => any::<u8>().prop_map(Action::CloseTab),
         1 => any::<u8>().prop_map(Action::Cancel),
+        1 => (0..3u8).prop_map(Action::Delete),
         4 => (0..8u8).prop_map(Action::Kill),
         1 => any::<bool>().prop_map(Action::RefuseRules),
         2 => (0..2_000_000u32).prop_map(Action::Advance),
@@ -422,6 +425,7 @@ impl World {
                     self.deliver(Event::Cancel(flow));
                 }
             }
+            Action::Delete(profile) => self.deliver(Event::ProfileDeleted(profile.to_string())),
             Action::RefuseRules(refuse) => self.refuse_rules = *refuse,
             Action::Kill(effects) => self.kill_after = Some(*effects),
             Action::Advance(milliseconds) => {
@@ -861,6 +865,41 @@ fn a_renewal_that_failed_may_be_tried_again() {
         let engine = world.worker.as_ref().unwrap();
         assert_eq!(engine.ended_of("0").unwrap().finding, None);
     }
+}
+
+/// Whatever its flow is at, a deleted profile has none afterwards, nor a result, and a late answer is not stored.
+#[test]
+fn a_deleted_profile_leaves_no_flow_and_takes_no_late_token() {
+    let begun: [&[Action]; 4] = [
+        &[Action::Authorize(1)],
+        &[Action::Authorize(1), Action::Callback(0, Answer::Code, false)],
+        &[Action::Authorize(1), Action::Callback(0, Answer::Error, false)],
+        &[Action::Revoke, Action::Authorize(1)],
+    ];
+    for actions in begun {
+        let mut world = World::new();
+        for action in actions {
+            world.act(action);
+        }
+        world.act(&Action::Delete(1));
+        world.act(&Action::Answer(0, Outcome::Token));
+        let engine = world.worker.as_ref().unwrap();
+        assert!(engine.flows.is_empty(), "{actions:?}");
+        assert!(engine.ended_of("1").is_none(), "{actions:?}");
+        assert!(world.tokens.is_empty(), "{actions:?}");
+        world.check().unwrap();
+        world.settle();
+        world.check_settled().unwrap();
+    }
+    let mut world = with_token();
+    let old = world.tokens["0"].flow.clone();
+    world.act(&Action::Renew(0));
+    world.act(&Action::Delete(0));
+    world.act(&Action::Answer(0, Outcome::Token));
+    assert_eq!(
+        world.tokens["0"].flow, old,
+        "a renewal's late answer is not stored either"
+    );
 }
 
 /// Who authorizes anew wants the new token: what an older renewal still brings is not stored over it.

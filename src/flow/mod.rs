@@ -12,6 +12,7 @@ mod record;
 mod rules;
 mod schedule;
 mod snapshot;
+pub mod trace;
 
 pub use effect::Effect;
 pub use engine::Engine;

@@ -3,6 +3,7 @@
 //! Serde's derives make a reader and a writer of their own for each record and each format; together they were a fifth
 //! of the WebAssembly. Here a record turns into the one [`Plain`] and back by a few calls, and Serde carries a `Plain`.
 
+pub(crate) mod json;
 mod record;
 mod serde_impl;
 

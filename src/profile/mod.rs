@@ -1,11 +1,15 @@
 //! A client registration, and the record of the token it got.
 
 mod draft;
+mod export;
+mod import;
 mod look;
 mod settings;
 mod token_record;
 
 pub use draft::{FieldError, MAX_NAME, ProfileDraft, ValidDraft, validate, validate_keeping_secret};
+pub use export::export;
+pub use import::{ImportError, Imported, Kind, MAX_IMPORT_BYTES, MAX_PROFILES, import};
 pub use look::{COLORS, Look};
 pub use settings::{DEFAULT_REMIND_DAYS, Settings};
 pub use token_record::{ScopeState, TokenRecord};

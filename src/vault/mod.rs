@@ -51,6 +51,15 @@ pub fn token_key(id: &str) -> String {
     [TOKEN, id].concat()
 }
 
+/// How the keys begin of the [`Trace`](crate::flow::trace::Trace)s in `storage.local`.
+pub const TRACES: &str = "trace:";
+
+/// Key of the last traces of a profile in `storage.local`.
+#[must_use]
+pub fn traces_key(id: &str) -> String {
+    [TRACES, id].concat()
+}
+
 /// The profiles in the person's order. A renewal does not touch it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {

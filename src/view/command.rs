@@ -66,6 +66,11 @@ pub enum Command {
         /// Whether it grants them.
         granted: bool,
     },
+    /// Forget the traces of a profile.
+    ClearTraces {
+        /// The profile.
+        profile: String,
+    },
     /// Give a flow up.
     Cancel {
         /// The flow.
@@ -88,6 +93,7 @@ record!(enum Command {
     Renew { profile },
     ChooseFormat { profile, format },
     PermissionAnswered { profile, granted },
+    ClearTraces { profile },
     Cancel { flow },
     Dismiss { profile },
 });

@@ -6,6 +6,7 @@ mod command;
 mod manager;
 mod popup;
 mod time_left;
+mod trace;
 
 pub use command::{Command, Reply};
 pub use manager::{ManagerModel, ManagerView, RowView, ScopeGroup, scope_change_revokes, scope_groups, with_successor};
@@ -14,3 +15,4 @@ pub use popup::{
     VISIBLE_AT_FIRST,
 };
 pub use time_left::{TimeLeft, TimeUnit};
+pub use trace::{TraceStepView, TraceView, trace_views};

@@ -1,13 +1,13 @@
 //! The manager: sections in a tab, chosen by the hash of its address.
 //!
-//! `#profiles`, `#new`, `#profile=<id>`, `#settings`. A section is a link in the navigation, a `<section>` named
+//! `#profiles`, `#new`, `#profile=<id>`, `#transfer`, `#traces`, `#settings`. A section is a link in the navigation, a `<section>` named
 //! `view-<name>`, and a line in [`redraw`].
 
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, EventTarget, HtmlElement, HtmlInputElement, KeyboardEvent};
 
 use super::setup::{self, Form};
-use super::{dom, report, rows, settings, show_view, with};
+use super::{dom, report, rows, settings, show_view, traces, transfer, with};
 use crate::browser::dom::{by_id, document, for_each, set_attribute};
 
 /// What the address names.
@@ -15,6 +15,8 @@ enum Route {
     Profiles,
     New,
     Edit(String),
+    Transfer,
+    Traces,
     Settings,
 }
 
@@ -25,6 +27,8 @@ impl Route {
         let hash = hash.unwrap_or_default();
         match hash.trim_start_matches('#') {
             "new" => Self::New,
+            "transfer" => Self::Transfer,
+            "traces" => Self::Traces,
             "settings" => Self::Settings,
             other => match other.strip_prefix("profile=") {
                 Some(id) => Self::Edit(id.to_owned()),
@@ -37,13 +41,15 @@ impl Route {
     fn section(&self) -> &'static str {
         match self {
             Self::Profiles | Self::New | Self::Edit(_) => "#profiles",
+            Self::Transfer => "#transfer",
+            Self::Traces => "#traces",
             Self::Settings => "#settings",
         }
     }
 }
 
 /// Goes to another section.
-fn go(hash: &str) -> Result<(), JsValue> {
+pub(super) fn go(hash: &str) -> Result<(), JsValue> {
     web_sys::window().map_or(Ok(()), |window| window.location().set_hash(hash))
 }
 
@@ -59,7 +65,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
         let typing = event
             .target()
             .and_then(|target| target.dyn_into::<Element>().ok())
-            .is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "SELECT"));
+            .is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA"));
         let asked = event.key() == "/" && !typing && !event.ctrl_key() && !event.meta_key();
         if let (true, Ok(search)) = (asked, by_id::<HtmlInputElement>("search")) {
             event.prevent_default();
@@ -68,6 +74,8 @@ pub(super) fn listen() -> Result<(), JsValue> {
     })?;
     let section: EventTarget = by_id("view-profiles")?;
     rows::listen(&section)?;
+    transfer::listen()?;
+    traces::listen()?;
     settings::listen()
 }
 
@@ -76,13 +84,18 @@ pub(super) fn arrive(followed: bool) -> Result<(), JsValue> {
     let route = Route::now();
     with(|page| {
         page.form = match &route {
-            Route::New => Some(Form::new()),
+            Route::New => Some(transfer::take_draft().map_or_else(Form::new, Form::imported)),
             Route::Edit(id) => page.profile(id).map(Form::edit),
-            Route::Profiles | Route::Settings => None,
+            Route::Profiles | Route::Transfer | Route::Traces | Route::Settings => None,
         };
     });
-    if matches!(route, Route::Settings) {
-        settings::fill()?;
+    match route {
+        Route::Settings => settings::fill()?,
+        Route::Traces => traces::load(),
+        _ => {}
+    }
+    if !matches!(route, Route::Transfer) {
+        transfer::clear()?;
     }
     for_each(&by_id("sections")?, ".section", |link| {
         if link.get_attribute("href").as_deref() == Some(route.section()) {
@@ -128,6 +141,14 @@ pub(super) fn redraw() -> Result<(), JsValue> {
             with(|page| page.form = None);
             rows::draw()?;
             show_view("view-profiles")
+        }
+        Route::Transfer => {
+            transfer::draw()?;
+            show_view("view-transfer")
+        }
+        Route::Traces => {
+            traces::draw()?;
+            show_view("view-traces")
         }
         Route::Settings => show_view("view-settings"),
     }

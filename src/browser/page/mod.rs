@@ -11,6 +11,8 @@ mod picker;
 mod rows;
 mod settings;
 mod setup;
+mod traces;
+mod transfer;
 
 use std::cell::RefCell;
 
@@ -184,6 +186,9 @@ fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
     }
     if area == "local" && with(|page| page.manager) && changes.touch(&[vault::SETTINGS_KEY]) {
         spawn_local(async { report(settings::load().await.and_then(|()| redraw())) });
+    }
+    if area == "local" && with(|page| page.manager) && changes.touch(&[vault::TRACES]) {
+        traces::load();
     }
     if area == "local" && changes.touch(&vault::SHOWN_RECORDS) {
         spawn_local(async {

@@ -28,6 +28,8 @@ const FIELDS: [&str; 6] = ["client_id", "client_secret", "redirect_uri", "scope"
 pub(super) struct Form {
     /// The profile under edit; none for a new one.
     profile: Option<Profile>,
+    /// What a new one begins with, where it was imported.
+    draft: Option<ProfileDraft>,
     /// Whether the fields hold its values already.
     filled: bool,
     /// Whether a flow starts once it is confirmed that other scopes may end the present tokens.
@@ -39,8 +41,17 @@ impl Form {
     pub(super) fn new() -> Self {
         Self {
             profile: None,
+            draft: None,
             filled: false,
             authorize: false,
+        }
+    }
+
+    /// A new profile of which something is known.
+    pub(super) fn imported(draft: ProfileDraft) -> Self {
+        Self {
+            draft: Some(draft),
+            ..Self::new()
         }
     }
 
@@ -48,6 +59,7 @@ impl Form {
     pub(super) fn edit(profile: &Profile) -> Self {
         Self {
             profile: Some(profile.clone()),
+            draft: None,
             filled: false,
             authorize: false,
         }
@@ -157,9 +169,9 @@ pub(super) fn draw() -> Result<(), JsValue> {
         let first_run = page.index.entries.is_empty();
         let form = page.form.as_mut()?;
         let fill = !std::mem::replace(&mut form.filled, true);
-        Some((form.profile.clone(), fill, first_run))
+        Some((form.profile.clone(), form.draft.take(), fill, first_run))
     });
-    let Some((profile, true, first_run)) = form else {
+    let Some((profile, draft, true, first_run)) = form else {
         return Ok(());
     };
     let title = match &profile {
@@ -176,6 +188,16 @@ pub(super) fn draw() -> Result<(), JsValue> {
         set("scope", &profile.scopes.join(" "))?;
         set("profile_name", &profile.name)?;
         by_id::<HtmlSelectElement>("provider")?.set_value(&profile.provider);
+    } else if let Some(draft) = &draft {
+        set("client_id", &draft.client_id)?;
+        set("client_secret", &draft.client_secret)?;
+        set("redirect_uri", &draft.redirect_uri)?;
+        set("scope", &draft.scope)?;
+        set("profile_name", &draft.name)?;
+        // One that this version does not know leaves the choice as it is.
+        if provider::by_id(&draft.provider).is_some() {
+            by_id::<HtmlSelectElement>("provider")?.set_value(&draft.provider);
+        }
     } else {
         let scopes = provider::by_id("linkedin").map(|linkedin| linkedin.default_scopes.join(" "));
         set("client_id", "")?;
@@ -183,12 +205,20 @@ pub(super) fn draw() -> Result<(), JsValue> {
         set("scope", &scopes.unwrap_or_default())?;
         set("profile_name", "")?;
     }
-    let look = profile.as_ref().map(|profile| profile.look.clone()).unwrap_or_default();
+    let known = profile.as_ref().map(|profile| &profile.look);
+    let look = known
+        .or(draft.as_ref().map(|draft| &draft.look))
+        .cloned()
+        .unwrap_or_default();
     set("label", look.label.as_deref().unwrap_or_default())?;
     set("icon", look.icon.as_deref().unwrap_or_default())?;
     let color = ["[name=color][value=", look.color(), "]"].concat();
     find::<HtmlInputElement>(&by_id("setup")?, &color)?.set_checked(true);
-    input("renew_automatically")?.set_checked(profile.as_ref().is_none_or(|profile| profile.renew_automatically));
+    input("renew_automatically")?.set_checked(match (&profile, &draft) {
+        (Some(profile), _) => profile.renew_automatically,
+        (None, Some(draft)) => draft.renew_automatically,
+        (None, None) => true,
+    });
     input("renew_in_tab")?.set_checked(profile.as_ref().is_some_and(|profile| profile.renew_in_tab));
     let placeholder = if profile.is_some() {
         "field_client_secret_keep"

@@ -8,6 +8,7 @@
 mod effects;
 mod profiles;
 mod tokens;
+mod traces;
 mod trash;
 
 use std::cell::RefCell;
@@ -20,6 +21,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 use crate::diagnosis::ERROR_PAGE;
+use crate::flow::trace::Recorder;
 use crate::flow::{Effect, Engine, Event, FlowId, Phase, StoredToken, TabId};
 use crate::plain::Record as _;
 use crate::vault;
@@ -32,6 +34,7 @@ use super::storage::{from_js, local, read, session, to_js};
 use effects::run_one;
 use profiles::{choose_format, move_profile, save, save_copy, save_settings};
 use tokens::{TOKENS_ALARM, look_at_tokens, new_flow, renewal};
+use traces::write_traces;
 use trash::{TRASH_ALARM, delete, empty_trash, undo_delete};
 
 /// The page of this extension; the toolbar's popup, and the result of a flow when it stands in a tab.
@@ -46,6 +49,7 @@ thread_local! {
     static WORKER: RefCell<Worker> = const {
         RefCell::new(Worker {
             engine: Engine::new(),
+            recorder: Recorder::new(),
             starting: None,
             busy: false,
             queue: VecDeque::new(),
@@ -58,13 +62,14 @@ thread_local! {
 
 struct Worker {
     engine: Engine,
+    recorder: Recorder,
     starting: Option<Promise>,
     busy: bool,
     queue: VecDeque<Event>,
     /// Ends with the last profile that is being written.
     saving: Option<Promise>,
-    /// Effects that nothing waits for, and whether they are being run.
-    tidying: VecDeque<Effect>,
+    /// What nothing waits for, and whether it is being done.
+    tidying: VecDeque<Tidying>,
     tidies: bool,
 }
 
@@ -233,6 +238,10 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
         // The page may be gone before it can say so; then `permissions.onAdded` does.
         Command::PermissionAnswered { granted: true, .. } => Some(permissions_changed().await?),
         Command::PermissionAnswered { profile, .. } => Some(Event::PermissionRefused(profile)),
+        Command::ClearTraces { profile } => {
+            traces::clear(&profile).await?;
+            None
+        }
         Command::Cancel { flow } => Some(Event::Cancel(FlowId(flow))),
         Command::Dismiss { profile } => Some(Event::Dismiss(profile)),
     };
@@ -348,7 +357,13 @@ async fn drain() {
         return;
     }
     while let Some(event) = with(|worker| worker.queue.pop_front()) {
-        let effects = with(|worker| worker.engine.step(clock::now_ms(), event));
+        let effects = with(|worker| {
+            let now_ms = clock::now_ms();
+            worker.recorder.before(&worker.engine, now_ms, &event);
+            let effects = worker.engine.step(now_ms, event);
+            worker.recorder.after(&worker.engine, now_ms, &effects);
+            effects
+        });
         let results = run(effects).await;
         with(|worker| {
             for result in results.into_iter().rev() {
@@ -357,6 +372,7 @@ async fn drain() {
         });
     }
     with(|worker| worker.busy = false);
+    tidy(Tidying::Traces);
 }
 
 /// Runs effects in order. When the browser refuses one that a flow can't do without, the rest of that flow's are dropped.
@@ -366,7 +382,7 @@ async fn run(mut effects: Vec<Effect>) -> Vec<Event> {
     while !effects.is_empty() {
         let effect = effects.remove(0);
         if tidies(&effect) {
-            tidy(effect);
+            tidy(Tidying::Effect(effect));
             continue;
         }
         let persist = matches!(effect, Effect::Persist);
@@ -410,15 +426,26 @@ fn tidies(effect: &Effect) -> bool {
     )
 }
 
-fn tidy(effect: Effect) {
+/// What nothing waits for.
+enum Tidying {
+    Effect(Effect),
+    /// Write the traces, when no token is on its way.
+    Traces,
+}
+
+fn tidy(what: Tidying) {
     let idle = with(|worker| {
-        worker.tidying.push_back(effect);
+        worker.tidying.push_back(what);
         !std::mem::replace(&mut worker.tidies, true)
     });
     if idle {
         spawn_local(async {
-            while let Some(effect) = with(|worker| worker.tidying.pop_front()) {
-                if let Err(error) = run_one(effect, None).await {
+            while let Some(what) = with(|worker| worker.tidying.pop_front()) {
+                let done = match what {
+                    Tidying::Effect(effect) => run_one(effect, None).await.map(|_| ()),
+                    Tidying::Traces => write_traces().await,
+                };
+                if let Err(error) = done {
                     web_sys::console::warn_2(&"an effect was refused:".into(), &words(&error).into());
                 }
             }

@@ -1,0 +1,221 @@
+//! The words of a command line, as a POSIX shell and bash read them.
+
+use super::pairs::EXPANSION;
+
+/// A quote that is never closed.
+pub(super) struct Unclosed;
+
+/// Commands in their words. What the shell would fill in is an [`EXPANSION`].
+pub(super) fn commands(text: &str) -> Result<Vec<Vec<String>>, Unclosed> {
+    let mut reader = Reader {
+        rest: text,
+        commands: vec![Vec::new()],
+        word: None,
+    };
+    while let Some(c) = reader.next() {
+        reader.take(c)?;
+    }
+    reader.end_command();
+    Ok(reader.commands)
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    commands: Vec<Vec<String>>,
+    word: Option<String>,
+}
+
+impl Reader<'_> {
+    fn next(&mut self) -> Option<char> {
+        let c = self.rest.chars().next()?;
+        self.rest = &self.rest[c.len_utf8()..];
+        Some(c)
+    }
+
+    fn skip(&mut self, beginning: &str) -> bool {
+        let rest = self.rest.strip_prefix(beginning);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn push(&mut self, c: char) {
+        self.word.get_or_insert_default().push(c);
+    }
+
+    fn end_word(&mut self) {
+        if let (Some(word), Some(command)) = (self.word.take(), self.commands.last_mut()) {
+            command.push(word);
+        }
+    }
+
+    fn end_command(&mut self) {
+        self.end_word();
+        if self.commands.last().is_some_and(|command| !command.is_empty()) {
+            self.commands.push(Vec::new());
+        }
+    }
+
+    fn take(&mut self, c: char) -> Result<(), Unclosed> {
+        match c {
+            // An address that somebody forgot to quote: a shell would cut it, the person did not mean it.
+            '&' if self.word.is_some() && !self.rest.starts_with(['&', ' ', '\n']) => self.push(c),
+            '\n' | ';' | '|' | '&' => self.end_command(),
+            _ if c.is_whitespace() => self.end_word(),
+            '#' if self.word.is_none() => {
+                let end = self.rest.find('\n').unwrap_or(self.rest.len());
+                self.rest = &self.rest[end..];
+            }
+            '\\' if self.skip("\n") || self.skip("\r\n") => {}
+            '\\' => {
+                let next = self.next().unwrap_or('\\');
+                self.push(next);
+            }
+            '\'' => self.until('\'', |_, _| Ok(false))?,
+            '"' => self.until('"', Self::in_double)?,
+            '$' if self.skip("'") => self.until('\'', Self::in_ansi)?,
+            '$' if self.skip("\"") => self.until('"', Self::in_double)?,
+            '$' | '`' => self.expansion(c)?,
+            _ => self.push(c),
+        }
+        Ok(())
+    }
+
+    /// Everything up to a quote; `special` takes a character that means something there.
+    fn until(&mut self, quote: char, special: fn(&mut Self, char) -> Result<bool, Unclosed>) -> Result<(), Unclosed> {
+        self.word.get_or_insert_default();
+        loop {
+            match self.next().ok_or(Unclosed)? {
+                c if c == quote => return Ok(()),
+                c if special(self, c)? => {}
+                c => self.push(c),
+            }
+        }
+    }
+
+    fn in_double(&mut self, c: char) -> Result<bool, Unclosed> {
+        match c {
+            '\\' => {
+                if self.skip("\n") || self.skip("\r\n") {
+                    return Ok(true);
+                }
+                let own = self.rest.starts_with(['\\', '"', '$', '`']);
+                let next = if own { self.next() } else { None };
+                self.push(next.unwrap_or('\\'));
+                Ok(true)
+            }
+            '$' | '`' => self.expansion(c).map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    /// `$'…'` of bash.
+    fn in_ansi(&mut self, c: char) -> Result<bool, Unclosed> {
+        if c != '\\' {
+            return Ok(false);
+        }
+        let c = self.next().ok_or(Unclosed)?;
+        let (radix, most) = match c {
+            'x' => (16, 2),
+            'u' => (16, 4),
+            'U' => (16, 8),
+            '0'..='7' => (8, 3),
+            _ => (0, 0),
+        };
+        if most > 0 {
+            let mut code = if radix == 8 { c.to_digit(8) } else { None };
+            for _ in code.map_or(0, |_| 1)..most {
+                let Some(digit) = self.rest.chars().next().and_then(|c| c.to_digit(radix)) else {
+                    break;
+                };
+                self.next();
+                code = Some(code.unwrap_or(0).saturating_mul(radix).saturating_add(digit));
+            }
+            let code = code.and_then(char::from_u32);
+            self.push(code.unwrap_or(char::REPLACEMENT_CHARACTER));
+            return Ok(true);
+        }
+        let control = match c {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            'a' => '\u{7}',
+            'b' => '\u{8}',
+            'e' | 'E' => '\u{1B}',
+            'f' => '\u{C}',
+            'v' => '\u{B}',
+            '\\' | '\'' | '"' | '?' => c,
+            other => {
+                self.push('\\');
+                other
+            }
+        };
+        self.push(control);
+        Ok(true)
+    }
+
+    /// `$name`, `${…}`, `$(…)` or `` `…` ``: unknown here.
+    fn expansion(&mut self, c: char) -> Result<(), Unclosed> {
+        let closes = match (c, self.rest.chars().next()) {
+            ('`', _) => Some('`'),
+            (_, Some('{')) => Some('}'),
+            (_, Some('(')) => Some(')'),
+            _ => None,
+        };
+        if let Some(closes) = closes {
+            let end = self.rest.find(closes).ok_or(Unclosed)?;
+            self.rest = &self.rest[end + 1..];
+        } else {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let end = self.rest.find(|c| !is_part(c)).unwrap_or(self.rest.len());
+            if end == 0 {
+                self.push('$');
+                return Ok(());
+            }
+            self.rest = &self.rest[end..];
+        }
+        self.push(EXPANSION);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        let all = commands(text).unwrap_or_default();
+        let words = all.into_iter().flatten();
+        words.map(|word| word.replace(EXPANSION, "[?]")).collect()
+    }
+
+    #[test]
+    fn words_and_quotes() {
+        for (text, expected) in [
+            ("curl -d 'a b' \"c d\" e\\ f", &["curl", "-d", "a b", "c d", "e f"][..]),
+            ("'it'\\''s' ''", &["it's", ""]),
+            ("\"a\\\"b\\\\c\\$d\\`e\\f\"", &["a\"b\\c$d`e\\f"]),
+            ("a\\\nb \\\r\n c", &["ab", "c"]),
+            ("\"a\\\nb\"", &["ab"]),
+            ("$'a\\n\\'\\x41\\u00e9\\101\\q'", &["a\n'A\u{e9}A\\q"]),
+            ("$'\\xZ\\u'", &["\u{fffd}Z\u{fffd}"]),
+            ("a # b\nc#d", &["a", "c#d"]),
+            ("a;b|c&&d & e", &["a", "b", "c", "d", "e"]),
+            ("https://x/?a=1&b=2", &["https://x/?a=1&b=2"]),
+            (
+                "$A ${B}c \"$(d e)\" `f g` '$H' $ \"$\"",
+                &["[?]", "[?]c", "[?]", "[?]", "$H", "$", "$"],
+            ),
+            ("", &[]),
+            ("\\", &["\\"]),
+        ] {
+            assert_eq!(words(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_that_stay_open() {
+        for text in ["'", "a \"b", "$'a\\'", "${a", "`a", "\"a\\\""] {
+            assert!(commands(text).is_err(), "{text}");
+        }
+    }
+}
