@@ -131,11 +131,11 @@ fn draft() -> Result<ProfileDraft, JsValue> {
 }
 
 fn look() -> Result<Look, JsValue> {
-    let text = |id: &str| value(id).map(|text| Some(text).filter(|text| !text.is_empty()));
+    let typed = |id: &str| value(id).map(|text| Some(text).filter(|text| !text.is_empty()));
     let color = find::<HtmlInputElement>(&by_id("setup")?, "[name=color]:checked")?.value();
     Ok(Look {
-        label: text("label")?,
-        icon: text("icon")?,
+        label: typed("label")?,
+        icon: typed("icon")?,
         // The first one is the quiet one that nobody has to choose.
         color: Some(color).filter(|color| color != COLORS[0]),
     })
