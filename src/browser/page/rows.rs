@@ -9,7 +9,7 @@ use web_sys::{Element, Event, EventTarget, HtmlElement, HtmlInputElement, Pointe
 use crate::view::{CardState, Command, ManagerModel, ManagerView, Model, Reply, RowView};
 
 use super::home::time_left;
-use super::{announce, dom, localise, redraw, report, send, with};
+use super::{announce, dom, load, localise, redraw, report, send, with};
 use crate::browser::api::words;
 use crate::browser::dom::{by_id, children, document, find, for_each, set_attribute, set_text, set_text_in, show};
 use crate::browser::{clock, texts};
@@ -31,7 +31,7 @@ struct List {
     search: String,
     rows: usize,
     drawn: Option<ManagerView>,
-    /// The profile whose button, by its class, gets the focus once it stands in its new place.
+    /// The profile whose button, by its class, gets the focus when the list is drawn.
     focus: Option<(String, &'static str)>,
     drag: Option<Drag>,
     deleted: Option<Deleted>,
@@ -125,13 +125,12 @@ fn click(button: &Element, id: String) {
         });
         if let Some((before, place)) = target {
             let place = if up { place + 1 } else { place };
-            list(|list| list.focus = Some((id.clone(), if up { ".row-up" } else { ".row-down" })));
-            move_row(id, before, place);
+            move_row(id, before, place, if up { ".row-up" } else { ".row-down" });
         }
     } else if classes.contains("row-copy") {
         spawn_local(async move {
             match send(&Command::DuplicateProfile { profile: id }).await {
-                Ok(Reply::Saved { profile }) => list(|list| list.focus = Some((profile, ".row-name"))),
+                Ok(Reply::Saved { profile }) => show_at(profile, ".row-name").await,
                 Ok(Reply::Failed { message }) => announce(&message),
                 Ok(_) => {}
                 Err(error) => announce(&words(&error)),
@@ -146,12 +145,23 @@ fn name_of(id: &str) -> String {
     with(|page| page.profile(id).map(|profile| profile.name.clone())).unwrap_or_default()
 }
 
-fn move_row(id: String, before: Option<String>, place: usize) {
+/// Shows what is stored now, with the focus on a part of this profile's row.
+async fn show_at(id: String, class: &'static str) {
+    let loaded = load().await;
+    list(|list| list.focus = Some((id, class)));
+    report(loaded.and_then(|()| redraw()));
+}
+
+fn move_row(id: String, before: Option<String>, place: usize, focus: &'static str) {
     let said = texts::text_with("announce_moved", &[&name_of(&id), &place.to_string()]);
     spawn_local(async move {
-        match send(&Command::MoveProfile { profile: id, before }).await {
+        let profile = id.clone();
+        match send(&Command::MoveProfile { profile, before }).await {
             Ok(Reply::Failed { message }) => announce(&message),
-            Ok(_) => announce(&said),
+            Ok(_) => {
+                announce(&said);
+                show_at(id, focus).await;
+            }
             Err(error) => announce(&words(&error)),
         }
     });
@@ -184,7 +194,7 @@ fn undo() {
         let command = Command::UndoDelete { profile: id.clone() };
         let said = match send(&command).await {
             Ok(Reply::Done) => {
-                list(|list| list.focus = Some((id, ".row-name")));
+                show_at(id, ".row-name").await;
                 texts::text_with("announce_restored", &[&name])
             }
             Ok(_) => texts::text("undo_too_late"),
@@ -320,11 +330,8 @@ fn focus() -> Result<(), JsValue> {
         return Ok(());
     };
     let row = document()?.query_selector(&[".row[data-profile=\"", &id, "\"]"].concat())?;
-    let Some(row) = row else {
-        // The row is not there yet.
-        list(|list| list.focus = Some((id, class)));
-        return Ok(());
-    };
+    // Behind a search, or beyond the rows that show.
+    let Some(row) = row else { return Ok(()) };
     let button: HtmlElement = find(&row, class)?;
     if button.has_attribute("disabled") {
         // At its end of the list, only the other way is left.
@@ -366,7 +373,7 @@ fn pointer(event: &PointerEvent) -> Result<(), JsValue> {
                     }),
                     None => Some(page.index.entries.len()),
                 });
-                move_row(id, before, place.unwrap_or_default());
+                move_row(id, before, place.unwrap_or_default(), ".row-name");
             }
             Ok(())
         }
