@@ -21,11 +21,12 @@ pub const HEAD_KEYS: [&str; 2] = [SCHEMA_KEY, INDEX_KEY];
 pub const ENGINE_KEY: &str = "engine";
 
 /// How the keys begin of what a page shows.
-pub const SHOWN_RECORDS: [&str; 4] = [SCHEMA_KEY, INDEX_KEY, PROFILE, TOKEN];
+pub const SHOWN_RECORDS: [&str; 5] = [SCHEMA_KEY, INDEX_KEY, PROFILE, TOKEN, CHECK];
 
 const PROFILE: &str = "profile:";
 const SECRET: &str = "secret:";
 const TOKEN: &str = "token:";
+const CHECK: &str = "check:";
 
 /// Key of a [`Profile`](crate::profile::Profile) in `storage.local`.
 #[must_use]
@@ -43,6 +44,18 @@ pub fn secret_key(id: &str) -> String {
 #[must_use]
 pub fn token_key(id: &str) -> String {
     [TOKEN, id].concat()
+}
+
+/// Key of a [`Check`](crate::flow::Check) in `storage.local`; also the name of its alarm.
+#[must_use]
+pub fn check_key(id: &str) -> String {
+    [CHECK, id].concat()
+}
+
+/// The profile whose [`check_key`] this is.
+#[must_use]
+pub fn checked_profile(key: &str) -> Option<&str> {
+    key.strip_prefix(CHECK)
 }
 
 /// The profiles in the person's order. A renewal does not touch it.

@@ -25,6 +25,21 @@ pub enum Command {
         /// The profile.
         profile: String,
     },
+    /// Ask the servers whether a profile's token works.
+    TestToken {
+        /// The profile.
+        profile: String,
+    },
+    /// Ask the provider to end a profile's token.
+    Revoke {
+        /// The profile.
+        profile: String,
+    },
+    /// Delete a profile's token from storage.
+    RemoveToken {
+        /// The profile.
+        profile: String,
+    },
     /// Remember how a profile's token was copied.
     ChooseFormat {
         /// The profile.
@@ -54,6 +69,9 @@ record!(enum Command {
     SaveProfile { id, draft, authorize },
     Authorize { profile },
     Renew { profile },
+    TestToken { profile },
+    Revoke { profile },
+    RemoveToken { profile },
     ChooseFormat { profile, format },
     PermissionAnswered { profile, granted },
     Cancel { flow },

@@ -2,10 +2,12 @@
 //!
 //! A view names message keys of `_locales` and numbers; words, dates and durations are the browser's business.
 
+mod check;
 mod command;
 mod popup;
 mod time_left;
 
+pub use check::{CheckState, CheckView, initials};
 pub use command::{Command, Reply};
 pub use popup::{
     CardState, DetailView, MainAction, Model, PopupView, ProfileView, StepState, StepView, TokenLife, TokenView,
