@@ -41,6 +41,8 @@ extern "C" {
     pub(super) fn get(this: &StorageArea, keys: &Array) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn set(this: &StorageArea, items: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn remove(this: &StorageArea, keys: &Array) -> Result<Promise, JsValue>;
 
     pub(super) type ApiEvent;
     #[wasm_bindgen(method, js_name = addListener)]

@@ -5,9 +5,9 @@ use crate::diagnosis::{
     Finding, Fix, RestEvidence, TokenFacts, TransportError, diagnose_call, diagnose_introspection, diagnose_rest,
     diagnose_revocation, diagnose_strange_answer, diagnose_unasked,
 };
-use crate::oauth::secret::ClientSecret;
+use crate::oauth::secret::{ClientSecret, IdToken, RefreshToken};
 use crate::oauth::{
-    Account, ApiRequest, HttpRequest, HttpResponse, Introspection, Scopes, TokenQuery, parse_account,
+    Account, ApiRequest, EndpointUrl, HttpRequest, HttpResponse, Introspection, Scopes, TokenQuery, parse_account,
     parse_introspection_response,
 };
 use crate::plain::record;
@@ -151,7 +151,7 @@ impl Subject {
         Some(self.query(&endpoint))
     }
 
-    fn query(&self, endpoint: &crate::oauth::EndpointUrl) -> HttpRequest {
+    fn query(&self, endpoint: &EndpointUrl) -> HttpRequest {
         let query = TokenQuery {
             endpoint,
             client_id: &self.profile.client_id,
@@ -167,8 +167,8 @@ impl Subject {
         let token = self.token();
         let mut secrets = vec![token.access_token.expose()];
         secrets.extend(self.client_secret.as_ref().map(ClientSecret::expose));
-        secrets.extend(token.refresh_token.as_ref().map(|token| token.expose()));
-        secrets.extend(token.id_token.as_ref().map(|token| token.expose()));
+        secrets.extend(token.refresh_token.as_ref().map(RefreshToken::expose));
+        secrets.extend(token.id_token.as_ref().map(IdToken::expose));
         secrets
     }
 }
@@ -263,7 +263,7 @@ impl Check {
             (Some(Err(error)), Some(probe)) => Some(diagnose_call(error, api_host(probe).unwrap_or_default())),
             _ => None,
         };
-        let introspection = asked.and_then(|asked| said(asked));
+        let introspection = asked.and_then(said);
         let objection = match asked {
             Some(Ok(response)) => diagnose_introspection(response, provider, &secrets),
             Some(Err(error)) => provider
@@ -305,7 +305,7 @@ impl Check {
                 .revocation_endpoint_url()
                 .map(|endpoint| diagnose_call(error, endpoint.host())),
         };
-        let introspection = asked.and_then(|asked| said(asked));
+        let introspection = asked.and_then(said);
         let active = introspection.as_ref().map(|said| said.active);
         Self {
             account: self.account,
@@ -631,8 +631,8 @@ mod tests {
     fn no_secret_stands_in_the_record() {
         let mut subject = subject("linkedin", "openid profile");
         let echo = "AQVcanary canary-secret canary-refresh canary-id";
-        subject.stored.token.refresh_token = Some(crate::oauth::RefreshToken::new("canary-refresh"));
-        subject.stored.token.id_token = Some(crate::oauth::IdToken::new("canary-id"));
+        subject.stored.token.refresh_token = Some(RefreshToken::new("canary-refresh"));
+        subject.stored.token.id_token = Some(IdToken::new("canary-id"));
         for status in [200, 400, 401, 403, 404, 418, 429, 500] {
             for body in [
                 format!(r#"{{"message":"{echo}","error":"{echo}","error_description":"{echo}"}}"#),

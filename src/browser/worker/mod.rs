@@ -5,6 +5,7 @@
 
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
+mod checks;
 mod effects;
 mod profiles;
 mod tokens;
@@ -27,6 +28,7 @@ use super::api::{answer, api, granted, object, property, words};
 use super::clock;
 use super::storage::{from_js, local, read, session, to_js};
 
+use checks::{Asking, Question};
 use effects::run_one;
 use profiles::{choose_format, save};
 use tokens::{TOKENS_ALARM, look_at_tokens, new_flow, renewal};
@@ -44,6 +46,7 @@ thread_local! {
             saving: None,
             tidying: VecDeque::new(),
             tidies: false,
+            asking: Vec::new(),
         })
     };
 }
@@ -58,6 +61,8 @@ struct Worker {
     /// Effects that nothing waits for, and whether they are being run.
     tidying: VecDeque<Effect>,
     tidies: bool,
+    /// Questions about tokens under way.
+    asking: Vec<Asking>,
 }
 
 fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
@@ -85,6 +90,12 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
         .flatten();
     if event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
         look_at_tokens().await?;
+    }
+    if let Some(profile) = alarm.as_deref().and_then(vault::checked_profile) {
+        checks::ask_if_due(profile.to_owned());
+    }
+    if event == "permissions.onAdded" {
+        checks::ask_waiting_soon();
     }
     if event == "runtime.onInstalled" && property(&argument, "reason").as_string().as_deref() == Some("install") {
         let page = object([("url", api().runtime().get_url(PAGE).into())]);
@@ -152,13 +163,31 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             None
         }
         Command::Renew { profile } => renewal(&profile).await?.map(|new| Event::Renew(Box::new(new))),
+        Command::TestToken { profile } => {
+            checks::ask(profile, Question::Test).await?;
+            None
+        }
+        Command::Revoke { profile } => {
+            checks::ask(profile, Question::Revoke).await?;
+            None
+        }
+        Command::RemoveToken { profile } => {
+            checks::remove_token(&profile).await?;
+            None
+        }
         Command::ChooseFormat { profile, format } => {
             choose_format(&profile, format).await?;
             None
         }
         // The page may be gone before it can say so; then `permissions.onAdded` does.
-        Command::PermissionAnswered { granted: true, .. } => Some(permissions_changed().await?),
-        Command::PermissionAnswered { profile, .. } => Some(Event::PermissionRefused(profile)),
+        Command::PermissionAnswered { granted: true, .. } => {
+            checks::ask_waiting_soon();
+            Some(permissions_changed().await?)
+        }
+        Command::PermissionAnswered { profile, .. } => {
+            checks::refused(&profile).await?;
+            Some(Event::PermissionRefused(profile))
+        }
         Command::Cancel { flow } => Some(Event::Cancel(FlowId(flow))),
         Command::Dismiss { profile } => Some(Event::Dismiss(profile)),
     };
