@@ -52,10 +52,10 @@ pub fn check_key(id: &str) -> String {
     [CHECK, id].concat()
 }
 
-/// The profile whose [`check_key`] this is.
+/// Whether this is a [`check_key`].
 #[must_use]
-pub fn checked_profile(key: &str) -> Option<&str> {
-    key.strip_prefix(CHECK)
+pub fn is_check_key(key: &str) -> bool {
+    key.starts_with(CHECK)
 }
 
 /// The profiles in the person's order. A renewal does not touch it.

@@ -104,12 +104,20 @@ impl CheckView {
 /// them capitals: the tables for that are larger than this room.
 #[must_use]
 pub fn initials(name: &str) -> String {
-    let name = name.trim_matches(' ');
-    let last = name.rfind(' ').map(|space| &name[space + 1..]);
     let mut letters = String::new();
-    for word in [Some(name), last].into_iter().flatten() {
-        letters.extend(word.chars().next());
+    let mut last = None;
+    let mut begins = true;
+    for letter in name.chars() {
+        if begins && letter != ' ' {
+            if letters.is_empty() {
+                letters.push(letter);
+            } else {
+                last = Some(letter);
+            }
+        }
+        begins = letter == ' ';
     }
+    letters.extend(last);
     letters
 }
 

@@ -1,9 +1,6 @@
 //! What the servers say of a stored token: the test call, introspection, revocation. No flow: nothing here changes a token,
 //! but for the person who removes one.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
@@ -29,6 +26,8 @@ pub(super) enum Question {
     Test,
     /// To end it.
     Revoke,
+    /// Nothing, because the person refused the hosts that a test waits for.
+    Refused,
 }
 
 /// A question under way: one at a time for a profile.
@@ -54,10 +53,7 @@ pub(super) async fn ask(profile: String, question: Question) -> Result<(), JsVal
     }
     let name = profile.clone();
     let done = future_to_promise(async move {
-        let done = match question {
-            Question::Test => test(&name).await,
-            Question::Revoke => revoke(&name).await,
-        };
+        let done = find_out(&name, question).await;
         with(|worker| worker.asking.retain(|asking| asking.profile != name));
         done.map(|()| JsValue::UNDEFINED)
     });
@@ -71,57 +67,28 @@ pub(super) async fn ask(profile: String, question: Question) -> Result<(), JsVal
     JsFuture::from(done).await.map(|_| ())
 }
 
-/// Asks all the profiles whose test waits for hosts that are granted by now.
-pub(super) async fn ask_waiting() -> Result<(), JsValue> {
-    let index: Index = read(&local(), &[vault::INDEX_KEY])
-        .await?
-        .get(vault::INDEX_KEY)?
-        .unwrap_or_default();
-    let keys: Vec<String> = index.entries.iter().map(|entry| vault::check_key(&entry.id)).collect();
-    let all_keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let checks = read(&local(), &all_keys).await?;
-    for (entry, key) in index.entries.into_iter().zip(&keys) {
-        if let Ok(Some(check)) = checks.get::<Check>(key)
-            && check.waits(clock::now_ms())
-        {
-            ask(entry.id, Question::Test).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The same without being waited for.
-pub(super) fn ask_waiting_soon() {
-    soon(async { ask_waiting().await });
-}
-
-/// The alarm of a fresh token rang.
-pub(super) fn ask_if_due(profile: String) {
-    soon(async move {
-        let key = vault::check_key(&profile);
-        match read(&local(), &[&key]).await?.get::<Check>(&key)? {
-            Some(check) if check.is_due(clock::now_ms()) => ask(profile, Question::Test).await,
-            _ => Ok(()),
-        }
-    });
-}
-
-fn soon(asking: impl Future<Output = Result<(), JsValue>> + 'static) {
+/// Asks about every token whose test waits for hosts that may be granted by now, or that is to be tried again.
+pub(super) fn ask_soon() {
     spawn_local(async {
-        if let Err(error) = asking.await {
+        if let Err(error) = ask_waiting().await {
             web_sys::console::warn_2(&"a token could not be tested:".into(), &words(&error).into());
         }
     });
 }
 
-/// The browser was asked for hosts and the person refused: a test that waits for them ends.
-pub(super) async fn refused(profile: &str) -> Result<(), JsValue> {
-    let key = vault::check_key(profile);
-    let check = read(&local(), &[&key]).await?.get::<Check>(&key)?;
-    if let Some(check) = check.filter(|check| check.waits(clock::now_ms()))
-        && let Some((subject, _)) = subject(profile).await?
-    {
-        store(profile, &subject, check.refused(&subject.hosts())).await?;
+async fn ask_waiting() -> Result<(), JsValue> {
+    let head = read(&local(), &[vault::INDEX_KEY]).await?;
+    let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
+    let keys: Vec<String> = index.entries.iter().map(|entry| vault::check_key(&entry.id)).collect();
+    let all_keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let checks = read(&local(), &all_keys).await?;
+    let now_ms = clock::now_ms();
+    for (entry, key) in index.entries.into_iter().zip(&keys) {
+        if let Ok(Some(check)) = checks.get::<Check>(key)
+            && (check.waits(now_ms) || check.is_due(now_ms))
+        {
+            ask(entry.id, Question::Test).await?;
+        }
     }
     Ok(())
 }
@@ -166,40 +133,39 @@ async fn subject(id: &str) -> Result<Option<(Subject, Check)>, JsValue> {
     Ok(Some((subject, known)))
 }
 
-async fn test(id: &str) -> Result<(), JsValue> {
+async fn find_out(id: &str, question: Question) -> Result<(), JsValue> {
     let Some((subject, known)) = subject(id).await? else {
         return Ok(());
     };
-    if !granted(&subject.hosts()).await?.is_truthy() {
-        // The browser's question may outlive the page and this worker.
-        return store(id, &subject, known.waiting(clock::now_ms())).await;
-    }
-    let asked = send_beside(subject.introspection());
-    let call = send(subject.call(clock::now_ms())).await;
-    let asked = asked.received().await;
-    let check = known.answered(&subject, clock::now_ms(), call.as_ref(), asked.as_ref());
-    store(id, &subject, check).await
-}
-
-async fn revoke(id: &str) -> Result<(), JsValue> {
-    let Some((subject, known)) = subject(id).await? else {
-        return Ok(());
+    let hosts = match question {
+        Question::Revoke => vec![subject.provider.token_endpoint_url().host_permission()],
+        _ => subject.hosts(),
     };
-    let Some(request) = subject.revocation() else {
-        return Ok(());
+    let allowed = question != Question::Refused && granted(&hosts).await?.is_truthy();
+    let check = if allowed {
+        let request = match question {
+            Question::Revoke => subject.revocation(),
+            _ => subject.call(clock::now_ms()),
+        };
+        let told = send(request).await;
+        // Who waited twenty seconds for nothing is not kept waiting for the other server.
+        let silent = matches!(told, Some(Err(_))) && question == Question::Test;
+        let asked = send(subject.introspection().filter(|_| !silent)).await;
+        let now_ms = clock::now_ms();
+        match (question, told) {
+            (Question::Revoke, Some(told)) => known.revoked(&subject, now_ms, &told, asked.as_ref()),
+            (_, told) => known.answered(&subject, now_ms, told.as_ref(), asked.as_ref()),
+        }
+    } else {
+        let now_ms = clock::now_ms();
+        match question {
+            // The browser's question may outlive the page and this worker.
+            Question::Test => known.waiting(now_ms),
+            Question::Refused if known.waits(now_ms) => known.refused(&hosts),
+            _ => return Ok(()),
+        }
     };
-    let host = subject.provider.token_endpoint_url().host_permission();
-    if !granted(&[host]).await?.is_truthy() {
-        return Err(js_sys::Error::new("the host is not allowed").into());
-    }
-    let answer = fetch::send(&request).await;
-    let asked = send(subject.introspection()).await;
-    let check = known.revoked(&subject, clock::now_ms(), &answer, asked.as_ref());
-    store(id, &subject, check).await
-}
-
-/// Stores what was found out, unless the token is another one by now, and has a fresh token asked about again.
-async fn store(id: &str, subject: &Subject, check: Check) -> Result<(), JsValue> {
+    // The token may be another one by now.
     let key = vault::token_key(id);
     let now: Option<StoredToken> = read(&local(), &[&key]).await?.get(&key)?;
     if now.is_none_or(|now| now.flow != subject.stored.flow) {
@@ -213,28 +179,4 @@ async fn store(id: &str, subject: &Subject, check: Check) -> Result<(), JsValue>
 
 async fn send(request: Option<HttpRequest>) -> Option<Answer> {
     Some(fetch::send(&request?).await)
-}
-
-/// An answer that is waited for later.
-struct Beside {
-    done: Promise,
-    answer: Rc<RefCell<Option<Answer>>>,
-}
-
-fn send_beside(request: Option<HttpRequest>) -> Beside {
-    let answer = Rc::new(RefCell::new(None));
-    let place = answer.clone();
-    let done = future_to_promise(async move {
-        *place.borrow_mut() = send(request).await;
-        Ok(JsValue::UNDEFINED)
-    });
-    Beside { done, answer }
-}
-
-impl Beside {
-    async fn received(self) -> Option<Answer> {
-        // It resolves and never rejects.
-        let _ = JsFuture::from(self.done).await;
-        self.answer.take()
-    }
 }

@@ -91,11 +91,8 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     if event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
         look_at_tokens().await?;
     }
-    if let Some(profile) = alarm.as_deref().and_then(vault::checked_profile) {
-        checks::ask_if_due(profile.to_owned());
-    }
-    if event == "permissions.onAdded" {
-        checks::ask_waiting_soon();
+    if event == "permissions.onAdded" || alarm.as_deref().is_some_and(vault::is_check_key) {
+        checks::ask_soon();
     }
     if event == "runtime.onInstalled" && property(&argument, "reason").as_string().as_deref() == Some("install") {
         let page = object([("url", api().runtime().get_url(PAGE).into())]);
@@ -181,11 +178,11 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
         }
         // The page may be gone before it can say so; then `permissions.onAdded` does.
         Command::PermissionAnswered { granted: true, .. } => {
-            checks::ask_waiting_soon();
+            checks::ask_soon();
             Some(permissions_changed().await?)
         }
         Command::PermissionAnswered { profile, .. } => {
-            checks::refused(&profile).await?;
+            checks::ask(profile.clone(), Question::Refused).await?;
             Some(Event::PermissionRefused(profile))
         }
         Command::Cancel { flow } => Some(Event::Cancel(FlowId(flow))),
