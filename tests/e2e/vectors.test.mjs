@@ -205,7 +205,7 @@ test('a dead token and its button: renewed by the refresh token, it works', asyn
   const failed = await check.test('failed');
   assert.equal(failed.button, said(finding, 'action'));
   const before = await tokenkeep.storedToken(check.id);
-  await tokenkeep.click(`${check.card} .check .finding-action`);
+  await tokenkeep.click(`${check.card} .token-check .finding-action`);
   await until('a new token is stored', async () => (await tokenkeep.storedToken(check.id)) !== before);
   await until('of the old one nothing is said', async () => (await check.shown()).state === 'none');
   await check.test('works');

@@ -22,7 +22,7 @@ const REVOKE: &str = "revoking";
 pub(super) fn click(button: &HtmlElement, id: &str, fix: Option<&str>) -> Result<bool, JsValue> {
     let classes = button.class_list();
     let is = |class: &str| classes.contains(class);
-    let own = is("finding-action") && button.closest(".check")?.is_some();
+    let own = is("finding-action") && button.closest(".token-check")?.is_some();
     if is("token-test") || (own && fix == Some("allow")) {
         test(id);
     } else if is("token-revoke") {
@@ -117,7 +117,7 @@ pub(super) fn draw(card: &Element, id: &str, token: &TokenView) -> Result<(), Js
     draw_button(card, ".token-test", waits(TEST), TEST, "action_test")?;
     draw_button(card, ".token-revoke", waits(REVOKE), REVOKE, "action_revoke")?;
 
-    let root: Element = find(card, ".check")?;
+    let root: Element = find(card, ".token-check")?;
     let check = token.check.as_ref();
     let state = check.map_or(CheckState::None, |check| check.state);
     set_attribute(&root, "data-state", state.as_str())?;

@@ -39,7 +39,7 @@ export class Check {
   /** What the card says of the test. */
   shown() {
     return this.tokenkeep.page.$eval(this.card, (card) => {
-      const check = card.querySelector('.check');
+      const check = card.querySelector('.token-check');
       const text = (css) => check.querySelector(css)?.textContent.trim() ?? '';
       const finding = check.querySelector('.finding');
       const wrong = finding !== null && !finding.hidden;
