@@ -357,6 +357,7 @@ mod tests {
     const NOW_MS: u64 = 1_790_000_000_000;
     const HOUR_MS: u64 = 3_600_000;
 
+    #[expect(clippy::unnecessary_wraps, reason = "one of the two kinds of answer")]
     fn response(status: u16, body: &str) -> Answer {
         Ok(HttpResponse {
             status,

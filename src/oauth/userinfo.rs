@@ -72,6 +72,7 @@ mod tests {
         })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what the parser gives")]
     fn named(sub: &str, name: Option<&str>, email: Option<&str>) -> Result<Account, AccountError> {
         Ok(Account {
             sub: sub.to_owned(),
