@@ -199,11 +199,12 @@ impl Check {
         own.unwrap_or_else(|| Self::new(token.clone()))
     }
 
-    /// It waits for the hosts.
+    /// It waits for the hosts, and no try is due without them.
     #[must_use]
     pub fn waiting(self, now_ms: u64) -> Self {
         Self {
             wanted_ms: Some(now_ms),
+            next_ms: None,
             ..self
         }
     }
@@ -593,6 +594,11 @@ mod tests {
     fn a_question_that_waits_is_forgotten_and_a_refusal_ends_it() {
         let waiting = Check::new(FlowId("f".to_owned())).waiting(NOW_MS);
         assert!(waiting.waits(NOW_MS + WISH_MS - 1) && !waiting.waits(NOW_MS + WISH_MS));
+        let due = Check {
+            next_ms: Some(NOW_MS),
+            ..waiting.clone()
+        };
+        assert!(due.is_due(NOW_MS) && !due.waiting(NOW_MS).is_due(NOW_MS));
         let refused = waiting.refused(&["https://api.linkedin.com/*".to_owned()]);
         assert!(!refused.waits(NOW_MS));
         assert_eq!(code(refused.finding.as_ref()), Some("call_not_allowed"));

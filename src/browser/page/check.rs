@@ -4,7 +4,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, HtmlElement};
 
-use crate::flow::check_hosts;
+use crate::flow::{StoredToken, check_hosts};
 use crate::view::{CheckState, Command, Reply, TokenView, initials};
 
 use super::home::{draw_finding, open};
@@ -93,7 +93,9 @@ pub(super) fn try_again() {
     let due: Vec<String> = with(|page| {
         let mut due = Vec::new();
         for (id, check) in &page.checks {
-            if check.is_due(now_ms) && !page.waiting.iter().any(|(other, _)| other == id) {
+            let own = |(other, stored): &(String, StoredToken)| other == id && stored.flow == check.token;
+            if check.is_due(now_ms) && page.tokens.iter().any(own) && !page.waiting.iter().any(|(other, _)| other == id)
+            {
                 due.push(id.clone());
             }
         }
