@@ -113,11 +113,11 @@ describe('answers of the REST API', () => {
         same(record.finding, finding);
         const shown = await until('the page shows it', async () => {
           const now = await check.shown();
-          return now.what === said(finding, 'what') && now;
+          // Two cases of a file may differ in their evidence alone.
+          return now.what === said(finding, 'what') && now.evidence === record.finding.evidence && now;
         });
         assert.equal(shown.why, said(finding, 'why'));
         assert.equal(shown.fix, said(finding, 'fix'));
-        assert.equal(shown.evidence, record.finding.evidence);
         if (shown.button !== undefined) assert.equal(shown.button, said(finding, 'action'));
         tried += 1;
       }
