@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tokenkeep::diagnosis::{
-    Failure, Finding, Grant, Needed, RequestFacts, RestEvidence, TokenFacts, TransportError, diagnose,
+    Failure, Finding, Grant, Needed, RequestFacts, RestEvidence, TokenFacts, TransportError, diagnose, diagnose_call,
     diagnose_exchange, diagnose_introspection, diagnose_lifetime, diagnose_redirect_uri, diagnose_renewal,
-    diagnose_rest, diagnose_revocation, diagnose_words, error_page, secret_looks_damaged,
+    diagnose_rest, diagnose_revocation, diagnose_strange_answer, diagnose_unasked, diagnose_words, error_page,
+    secret_looks_damaged,
 };
 use tokenkeep::oauth::{
     ClientAuthentication, Expected, HttpResponse, RedirectUri, Scopes, State, parse_authorization_response,
@@ -190,6 +191,12 @@ fn finding(evidence: &Value) -> Option<Finding> {
         }
         "introspection answer" => return diagnose_introspection(&response(answer), provider, &secrets),
         "revocation answer" => return diagnose_revocation(&response(answer), provider, &secrets),
+        "call failure" => match failure(evidence) {
+            Failure::Transport(error) => diagnose_call(&error, "api.linkedin.com"),
+            other => panic!("{other:?} is no failure of a call"),
+        },
+        "strange answer" => diagnose_strange_answer(&response(answer), &secrets),
+        "unasked" => diagnose_unasked(&hosts),
         "token" => return with_token(&evidence["token"], diagnose_lifetime),
         "redirect URIs" => diagnose_redirect_uri(text(evidence, "sent"), text(evidence, "registered")),
         "words" => diagnose_words(text(evidence, "words"), provider),

@@ -41,7 +41,6 @@ extern "C" {
     pub(super) fn get(this: &StorageArea, keys: &Array) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn set(this: &StorageArea, items: &Object) -> Result<Promise, JsValue>;
-
     #[wasm_bindgen(method, catch)]
     pub(super) fn remove(this: &StorageArea, keys: &Array) -> Result<Promise, JsValue>;
 

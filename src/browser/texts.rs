@@ -58,6 +58,12 @@ pub(super) fn seconds(milliseconds: u64) -> String {
     amount("short", milliseconds as f64 / 1000.0, "second", "short", 1)
 }
 
+/// Whole seconds, short: "12 sec".
+pub(super) fn whole_seconds(seconds: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a few minutes")]
+    amount("whole", seconds as f64, "second", "short", 0)
+}
+
 fn amount(name: &'static str, value: f64, unit: &str, display: &str, decimals: u32) -> String {
     format(name, &value.into(), || {
         let options = object([

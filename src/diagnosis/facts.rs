@@ -100,6 +100,12 @@ impl TokenFacts<'_> {
         self.now_ms.saturating_sub(self.obtained_ms) < SETTLING_MS
     }
 
+    /// When they know it for certain, in milliseconds since 1970.
+    #[must_use]
+    pub fn settled_ms(&self) -> u64 {
+        self.obtained_ms.saturating_add(SETTLING_MS)
+    }
+
     /// Whether its time is over.
     #[must_use]
     pub fn is_expired(&self) -> bool {

@@ -10,11 +10,12 @@ mod redirect_uri;
 mod rest;
 
 use crate::oauth::http::{HttpResponse, MAX_RESPONSE_BYTES};
-use crate::oauth::json::{self, Json};
+use crate::oauth::introspection::{IntrospectionError, parse_introspection_response};
 use crate::oauth::redirect::{AuthorizationError, RedirectError};
+use crate::oauth::revocation::parse_revocation_response;
 use crate::oauth::text;
-use crate::oauth::token::{TokenError, parse_token_response};
-use crate::plain::{Plain, record};
+use crate::oauth::token::TokenError;
+use crate::plain::record;
 use crate::provider::{Provider, ScopeStatus};
 
 pub use facts::{Grant, RequestFacts, TokenFacts, secret_looks_damaged};
@@ -367,19 +368,24 @@ fn by_status(status: u16) -> Option<Finding> {
 /// Explains an introspection answer; `None` for an active token (linkedin.md section 6).
 #[must_use]
 pub fn diagnose_introspection(response: &HttpResponse, provider: &Provider, secrets: &[&str]) -> Option<Finding> {
-    if !(200..300).contains(&response.status) {
-        return Some(refused(response, provider, secrets, INTROSPECTION_ANSWERS));
-    }
-    let Json::Object(object) = json::parse(&response.body) else {
-        return Some(refused(response, provider, secrets, INTROSPECTION_ANSWERS));
-    };
-    let status = object.text("status").unwrap_or_default();
-    let finding = match object.get("active") {
-        Some(Plain::Bool(true)) => return None,
-        Some(Plain::Bool(false)) if status == "expired" => with("token_expired", Vec::new(), Fix::Renew),
-        Some(Plain::Bool(false)) if status == "revoked" => plain("token_revoked"),
-        Some(Plain::Bool(false)) => with("token_of_another_app", Vec::new(), Fix::EditProfile),
-        _ => plain("introspection_malformed"),
+    let finding = match parse_introspection_response(response) {
+        Ok(said) if said.active => return None,
+        Ok(said) => match said.status.as_deref() {
+            Some("expired") => with("token_expired", Vec::new(), Fix::Renew),
+            Some("revoked") => plain("token_revoked"),
+            _ => with("token_of_another_app", Vec::new(), Fix::EditProfile),
+        },
+        Err(IntrospectionError::ActiveMissing) => plain("introspection_malformed"),
+        Err(IntrospectionError::Refused(error)) => {
+            let finding = refused(error, provider, secrets);
+            return Some(match Answer::find(INTROSPECTION_ANSWERS, response.status, "", "") {
+                Some(answer) if finding.code.starts_with("token_") => Finding {
+                    evidence: finding.evidence,
+                    ..answer.explain("")
+                },
+                _ => finding,
+            });
+        }
     };
     let mut evidence = text::excerpt(&response.body);
     text::hide(&mut evidence, secrets);
@@ -392,10 +398,7 @@ pub fn diagnose_introspection(response: &HttpResponse, provider: &Provider, secr
 /// Explains a revocation answer; `None` for a success. LinkedIn documents no revocation endpoint (linkedin.md section 1).
 #[must_use]
 pub fn diagnose_revocation(response: &HttpResponse, provider: &Provider, secrets: &[&str]) -> Option<Finding> {
-    if (200..300).contains(&response.status) {
-        return None;
-    }
-    let finding = refused(response, provider, secrets, &[]);
+    let finding = refused(parse_revocation_response(response).err()?, provider, secrets);
     let explained = ["token_refused", "token_not_json", "token_malformed"];
     Some(if explained.contains(&finding.code.as_str()) {
         Finding {
@@ -411,20 +414,42 @@ pub fn diagnose_revocation(response: &HttpResponse, provider: &Provider, secrets
     })
 }
 
-/// An answer of an endpoint that takes id and secret as the token endpoint does. `rows` explain what that one does not
-/// say.
-fn refused(response: &HttpResponse, provider: &Provider, secrets: &[&str], rows: &[Answer]) -> Finding {
-    let Err(error) = parse_token_response(response) else {
-        return plain("introspection_malformed");
+/// An answer of an endpoint that takes id and secret as the token endpoint does.
+fn refused(error: TokenError, provider: &Provider, secrets: &[&str]) -> Finding {
+    diagnose_exchange(&error.without(secrets), provider, RequestFacts::of(provider))
+}
+
+/// Explains why a host gave no whole answer to a request that can be repeated at any time.
+#[must_use]
+pub fn diagnose_call(error: &TransportError, host: &str) -> Finding {
+    let why = match error {
+        TransportError::Redirected => return with("call_redirected", vec![host.to_owned()], Fix::CheckLater),
+        TransportError::Timeout => "no answer in time",
+        TransportError::TooLarge => "too large",
+        TransportError::Cut => "broke off",
+        TransportError::Unreachable { message } => message,
     };
-    let finding = diagnose_exchange(&error.without(secrets), provider, RequestFacts::of(provider));
-    match Answer::find(rows, response.status, "", "") {
-        Some(answer) if finding.code.starts_with("token_") => Finding {
-            evidence: finding.evidence,
-            ..answer.explain("")
-        },
-        _ => finding,
+    Finding {
+        evidence: Some(why.to_owned()),
+        ..with("call_failed", vec![host.to_owned()], Fix::CheckLater)
     }
+}
+
+/// Explains a successful answer of the API that is none of its own, such as a network's login page.
+#[must_use]
+pub fn diagnose_strange_answer(response: &HttpResponse, secrets: &[&str]) -> Finding {
+    let mut evidence = text::excerpt(&response.body);
+    text::hide(&mut evidence, secrets);
+    Finding {
+        evidence: Some(joined(&["HTTP ", &response.status.to_string(), "\n", &evidence])),
+        ..with("call_malformed", Vec::new(), Fix::CheckLater)
+    }
+}
+
+/// The browser was asked for the hosts that a test of a token needs, and the person refused.
+#[must_use]
+pub fn diagnose_unasked(hosts: &[String]) -> Finding {
+    with("call_not_allowed", vec![list(hosts)], Fix::AllowAccess)
 }
 
 /// What the lifetime of a token says before anything fails: it has ended, ends soon, or can't be renewed without the

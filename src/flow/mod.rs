@@ -5,6 +5,7 @@
 //! The worker may be killed between any two effects: the engine as last written by [`Effect::Persist`] is then loaded
 //! again and [`Event::WorkerStarted`] puts things right.
 
+mod check;
 mod effect;
 mod engine;
 mod event;
@@ -14,6 +15,7 @@ mod schedule;
 mod snapshot;
 pub mod trace;
 
+pub use check::{Answer, Check, Revocation, Subject, check_hosts};
 pub use effect::Effect;
 pub use engine::Engine;
 pub use event::{Event, NewFlow};

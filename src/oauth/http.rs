@@ -126,6 +126,12 @@ impl HttpResponse {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Whether the status is one of success.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// Whether the media type, without its parameters, is this one.
     #[must_use]
     pub fn is_media_type(&self, media_type: &str) -> bool {

@@ -102,7 +102,7 @@ impl ClientCredentialsRequest<'_> {
     }
 }
 
-fn post(endpoint: &EndpointUrl, body: String, authorization: Option<String>) -> HttpRequest {
+pub(super) fn post(endpoint: &EndpointUrl, body: String, authorization: Option<String>) -> HttpRequest {
     let mut headers = vec![
         (
             "content-type".to_owned(),
@@ -445,7 +445,7 @@ fn token(value: &Plain) -> Result<Option<String>, FieldProblem> {
 const MAX_SECONDS: u64 = 10_000 * 366 * 86_400;
 
 /// A whole number of seconds, also as a float or a string: LinkedIn's documentation shows `"1800"` (linkedin.md §4).
-fn seconds(value: &Plain) -> Result<Option<u64>, FieldProblem> {
+pub(super) fn seconds(value: &Plain) -> Result<Option<u64>, FieldProblem> {
     let seconds = match value {
         Plain::Number(number) => whole(*number)?,
         Plain::Text(text) if text.trim().is_empty() => return Ok(None),

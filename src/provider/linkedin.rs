@@ -17,6 +17,10 @@ const LINKEDIN: Provider = Provider {
     authorization_endpoint: "https://www.linkedin.com/oauth/v2/authorization",
     token_endpoint: "https://www.linkedin.com/oauth/v2/accessToken",
     userinfo_endpoint: Some("https://api.linkedin.com/v2/userinfo"),
+    introspection_endpoint: Some("https://www.linkedin.com/oauth/v2/introspectToken"),
+    // Undocumented: it stands in other people's code only (linkedin.md §1).
+    revocation_endpoint: Some("https://www.linkedin.com/oauth/v2/revoke"),
+    permitted_services_url: Some("https://www.linkedin.com/psettings/permitted-services"),
     // A code_verifier is answered with invalid_client, even when the secret is right (linkedin.md §0, item 2).
     pkce: Pkce::Off,
     grant_type: GrantType::AuthorizationCode,
@@ -35,16 +39,24 @@ const LINKEDIN: Provider = Provider {
     scopes: &SCOPES,
     probes: &[
         Probe {
-            scope: "openid",
-            url: "https://api.linkedin.com/v2/userinfo",
+            names_member: true,
+            ..read("https://api.linkedin.com/v2/userinfo", &["openid", "profile"])
         },
         Probe {
-            scope: "r_liteprofile",
-            url: "https://api.linkedin.com/v2/me",
+            names_member: true,
+            ..read("https://api.linkedin.com/v2/me", &["r_liteprofile"])
         },
         Probe {
-            scope: "r_basicprofile",
-            url: "https://api.linkedin.com/v2/me",
+            names_member: true,
+            ..read("https://api.linkedin.com/v2/me", &["r_basicprofile"])
+        },
+        Probe {
+            versioned: true,
+            ..read(ORGANIZATIONS, &["rw_organization_admin"])
+        },
+        Probe {
+            versioned: true,
+            ..read(ORGANIZATIONS, &["r_organization_admin"])
         },
     ],
 };
@@ -60,6 +72,18 @@ const NATIVE: Provider = Provider {
     redirect_rule: RedirectRule::LoopbackIpOnly,
     ..LINKEDIN
 };
+
+/// The pages that the member may administer.
+const ORGANIZATIONS: &str = "https://api.linkedin.com/rest/organizationAcls?q=roleAssignee";
+
+const fn read(url: &'static str, scopes: &'static [&'static str]) -> Probe {
+    Probe {
+        scopes,
+        url,
+        versioned: false,
+        names_member: false,
+    }
+}
 
 /// Tokens of the app itself, for apps that LinkedIn has enabled (linkedin.md §4, client credentials).
 const APPLICATION: Provider = Provider {

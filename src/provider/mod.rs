@@ -1,11 +1,14 @@
 //! Authorization servers and their habits, as data. Code asks for a habit, never for a name.
 
 mod linkedin;
+mod version;
 
 use serde::{Deserialize, Serialize};
 
 use crate::oauth::{ClientAuthentication, EndpointUrl, Scopes};
 use crate::plain::{Plain, Record, Unfit};
+
+pub use version::api_version;
 
 /// Whether PKCE (RFC 7636) is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,13 +154,17 @@ impl ScopeInfo {
     }
 }
 
-/// A request that shows that a token works.
+/// A request that shows that a token works, and changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
-    /// The scope that it needs.
-    pub scope: &'static str,
+    /// The scopes that it needs, all of them.
+    pub scopes: &'static [&'static str],
     /// A URL to GET with the token.
     pub url: &'static str,
+    /// Whether the API wants the headers of its version.
+    pub versioned: bool,
+    /// Whether the answer names the member.
+    pub names_member: bool,
 }
 
 /// An authorization server and its habits.
@@ -177,6 +184,12 @@ pub struct Provider {
     pub userinfo_endpoint: Option<&'static str>,
     /// How tokens are got.
     pub grant_type: GrantType,
+    /// `introspection_endpoint` (RFC 8414).
+    pub introspection_endpoint: Option<&'static str>,
+    /// `revocation_endpoint` (RFC 8414), documented or not.
+    pub revocation_endpoint: Option<&'static str>,
+    /// Where a member takes the app's access away.
+    pub permitted_services_url: Option<&'static str>,
     /// PKCE or not.
     pub pkce: Pkce,
     /// Where id and secret go.
@@ -237,10 +250,29 @@ impl Provider {
         self.scopes.iter().find(|scope| scope.name == name)
     }
 
-    /// The URL to try a token with that has these scopes.
+    /// `introspection_endpoint`, parsed.
+    #[must_use]
+    pub fn introspection_endpoint_url(&self) -> Option<EndpointUrl> {
+        self.introspection_endpoint.map(endpoint)
+    }
+
+    /// `revocation_endpoint`, parsed.
+    #[must_use]
+    pub fn revocation_endpoint_url(&self) -> Option<EndpointUrl> {
+        self.revocation_endpoint.map(endpoint)
+    }
+
+    /// The request to try a token with that has these scopes; none where they allow no request that only reads.
+    #[must_use]
+    pub fn probe(&self, granted: &Scopes) -> Option<&'static Probe> {
+        let mut probes = self.probes.iter();
+        probes.find(|probe| probe.scopes.iter().all(|scope| granted.contains(scope)))
+    }
+
+    /// The URL to show in an example for a token that has these scopes: one that needs no header but the token's.
     #[must_use]
     pub fn probe_url(&self, granted: &Scopes) -> Option<&'static str> {
-        let fitting = self.probes.iter().find(|probe| granted.contains(probe.scope));
+        let fitting = self.probe(granted).filter(|probe| !probe.versioned);
         fitting.or(self.probes.first()).map(|probe| probe.url)
     }
 
@@ -294,6 +326,9 @@ mod tests {
             let urls = [provider.issuer, provider.app_settings_url].into_iter();
             for url in urls
                 .chain(provider.userinfo_endpoint)
+                .chain(provider.introspection_endpoint)
+                .chain(provider.revocation_endpoint)
+                .chain(provider.permitted_services_url)
                 .chain(provider.probes.iter().map(|probe| probe.url))
             {
                 assert!(EndpointUrl::parse(url).is_ok(), "{url}");
@@ -345,9 +380,43 @@ mod tests {
         let url = |scopes: &str| linkedin.probe_url(&Scopes::parse(scopes).unwrap());
         assert_eq!(url("r_liteprofile"), Some("https://api.linkedin.com/v2/me"));
         assert_eq!(
-            url("r_liteprofile openid"),
+            url("r_liteprofile openid profile"),
             Some("https://api.linkedin.com/v2/userinfo")
         );
-        assert_eq!(url("w_member_social"), Some("https://api.linkedin.com/v2/userinfo"));
+        // What an example shows needs no version, and a token that may only write shows one all the same.
+        for scopes in ["w_member_social", "rw_organization_admin"] {
+            assert_eq!(url(scopes), Some("https://api.linkedin.com/v2/userinfo"), "{scopes}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_tried_with_what_its_scopes_allow_only() {
+        let linkedin = by_id("linkedin").unwrap();
+        let probe = |scopes: &str| linkedin.probe(&Scopes::parse(scopes).unwrap());
+        for (scopes, expected) in [
+            ("openid profile email", Some(("/v2/userinfo", false))),
+            // LinkedIn wants both (linkedin.md section 10, row 13).
+            ("openid", None),
+            ("profile", None),
+            ("r_basicprofile w_member_social", Some(("/v2/me", false))),
+            (
+                "r_organization_admin",
+                Some(("/rest/organizationAcls?q=roleAssignee", true)),
+            ),
+            (
+                "rw_organization_admin",
+                Some(("/rest/organizationAcls?q=roleAssignee", true)),
+            ),
+            ("w_member_social w_organization_social", None),
+            ("", None),
+        ] {
+            let found = probe(scopes).map(|probe| (probe.url, probe.versioned));
+            let expected = expected.map(|(path, versioned)| (["https://api.linkedin.com", path].concat(), versioned));
+            assert_eq!(
+                found.map(|(url, versioned)| (url.to_owned(), versioned)),
+                expected,
+                "{scopes}"
+            );
+        }
     }
 }

@@ -27,11 +27,12 @@ pub const SETTINGS_KEY: &str = "settings";
 pub const TRASH_KEY: &str = "trash";
 
 /// How the keys begin of what a page shows.
-pub const SHOWN_RECORDS: [&str; 4] = [SCHEMA_KEY, INDEX_KEY, PROFILE, TOKEN];
+pub const SHOWN_RECORDS: [&str; 5] = [SCHEMA_KEY, INDEX_KEY, PROFILE, TOKEN, CHECK];
 
 const PROFILE: &str = "profile:";
 const SECRET: &str = "secret:";
 const TOKEN: &str = "token:";
+const CHECK: &str = "check:";
 
 /// Key of a [`Profile`](crate::profile::Profile) in `storage.local`.
 #[must_use]
@@ -58,6 +59,18 @@ pub const TRACES: &str = "trace:";
 #[must_use]
 pub fn traces_key(id: &str) -> String {
     [TRACES, id].concat()
+}
+
+/// Key of a [`Check`](crate::flow::Check) in `storage.local`; also the name of its alarm.
+#[must_use]
+pub fn check_key(id: &str) -> String {
+    [CHECK, id].concat()
+}
+
+/// Whether this is a [`check_key`].
+#[must_use]
+pub fn is_check_key(key: &str) -> bool {
+    key.starts_with(CHECK)
 }
 
 /// The profiles in the person's order. A renewal does not touch it.

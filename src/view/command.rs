@@ -52,6 +52,21 @@ pub enum Command {
         /// The profile.
         profile: String,
     },
+    /// Ask the servers whether a profile's token works.
+    TestToken {
+        /// The profile.
+        profile: String,
+    },
+    /// Ask the provider to end a profile's token.
+    Revoke {
+        /// The profile.
+        profile: String,
+    },
+    /// Delete a profile's token from storage.
+    RemoveToken {
+        /// The profile.
+        profile: String,
+    },
     /// Remember how a profile's token was copied.
     ChooseFormat {
         /// The profile.
@@ -91,6 +106,9 @@ record!(enum Command {
     SaveSettings { settings },
     Authorize { profile },
     Renew { profile },
+    TestToken { profile },
+    Revoke { profile },
+    RemoveToken { profile },
     ChooseFormat { profile, format },
     PermissionAnswered { profile, granted },
     ClearTraces { profile },

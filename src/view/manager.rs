@@ -227,6 +227,7 @@ mod tests {
                 index: &Index::default(),
                 profiles: &profiles,
                 tokens: &[("b".to_owned(), stored)],
+                checks: &[],
                 engine: &Engine::default(),
                 now_ms: NOW_MS,
                 expanded: None,

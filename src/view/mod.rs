@@ -2,12 +2,14 @@
 //!
 //! A view names message keys of `_locales` and numbers; words, dates and durations are the browser's business.
 
+mod check;
 mod command;
 mod manager;
 mod popup;
 mod time_left;
 mod trace;
 
+pub use check::{CheckState, CheckView, initials};
 pub use command::{Command, Reply};
 pub use manager::{ManagerModel, ManagerView, RowView, ScopeGroup, scope_change_revokes, scope_groups, with_successor};
 pub use popup::{

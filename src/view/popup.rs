@@ -1,13 +1,13 @@
 //! The popup, and the result page, which is the popup in a tab.
 
 use crate::diagnosis::{Finding, Fix};
-use crate::flow::{Engine, Flow, FlowId, Phase, Step, StepName, StoredToken, Way};
+use crate::flow::{Check, Engine, Flow, FlowId, Phase, Step, StepName, StoredToken, Way};
 use crate::handoff::Format;
 use crate::profile::{Profile, ScopeState, TokenRecord};
 use crate::provider::GrantType;
 use crate::vault::Index;
 
-use super::TimeLeft;
+use super::{CheckView, TimeLeft};
 
 /// Profiles that a popup shows before the person asks for the rest.
 pub const VISIBLE_AT_FIRST: usize = 20;
@@ -21,6 +21,8 @@ pub struct Model<'a> {
     pub profiles: &'a [Profile],
     /// Their tokens.
     pub tokens: &'a [(String, StoredToken)],
+    /// What the servers said of them.
+    pub checks: &'a [(String, Check)],
     /// The engine.
     pub engine: &'a Engine,
     /// Now, in milliseconds of the Unix epoch.
@@ -152,8 +154,10 @@ pub struct TokenView {
     pub renewable_until_ms: Option<u64>,
     /// Scopes, granted against requested.
     pub scopes: Vec<(String, ScopeState)>,
-    /// Whose token it is, as the ID token says, unverified.
+    /// Whose token it is, as the API says, or else the ID token, unverified.
     pub account: Option<String>,
+    /// What the servers said of it.
+    pub check: Option<CheckView>,
 }
 
 /// A profile on a card.
@@ -242,7 +246,13 @@ impl ProfileView {
         let renewing = under_way.is_some_and(|flow| flow.renews.is_some());
         let ended = model.engine.ended_of(&profile.id);
         let stored = model.tokens.iter().find(|(id, _)| *id == profile.id);
-        let life = stored.map(|(_, stored)| TokenLife::new(&stored.token, model.now_ms));
+        let check = model.checks.iter().find(|(id, _)| *id == profile.id);
+        // Of another token it says nothing.
+        let check = check.map(|(_, check)| check).filter(|check| {
+            let own = stored.map(|(_, stored)| &stored.flow);
+            own == Some(&check.token)
+        });
+        let life = stored.map(|(_, stored)| TokenLife::new(&stored.token, check, model.now_ms));
         let lives = life.is_some_and(|life| life.left.is_some() || life.expires_ms.is_none());
         // A token that lives is at hand while it is renewed.
         let flow = under_way.filter(|flow| !(lives && renewing) || waits_for_permission(flow));
@@ -293,10 +303,15 @@ impl ProfileView {
             finding: finding.cloned(),
             token: stored.map(|(_, stored)| {
                 let revealed = model.revealed.contains(&profile.id);
+                let check = check.map(|check| CheckView::new(check, profile.provider(), model.now_ms));
+                let known = check.as_ref().and_then(|check| check.account.clone());
+                let view = TokenView::new(&stored.token, revealed, model.now_ms);
                 TokenView {
                     renewable,
                     renewing,
-                    ..TokenView::new(&stored.token, revealed, model.now_ms)
+                    account: known.or(view.account),
+                    check,
+                    ..view
                 }
             }),
             redirect_uri: (!for_itself).then(|| profile.redirect_uri.as_str().to_owned()),
@@ -353,17 +368,16 @@ fn steps(way: Way, done: &[Step], next: StepState) -> Vec<StepView> {
 }
 
 impl TokenLife {
-    fn new(token: &TokenRecord, now_ms: u64) -> Self {
-        let percent_left = token.expires_ms.map(|expires_ms| {
+    fn new(token: &TokenRecord, check: Option<&Check>, now_ms: u64) -> Self {
+        let expires_ms = check.map_or(token.expires_ms, |check| check.expires_ms(token.expires_ms));
+        let percent_left = expires_ms.map(|expires_ms| {
             let life = expires_ms.saturating_sub(token.obtained_ms).max(1);
             let left = expires_ms.saturating_sub(now_ms).min(life);
             u8::try_from(left * 100 / life).unwrap_or(100)
         });
         Self {
-            expires_ms: token.expires_ms,
-            left: token
-                .expires_ms
-                .and_then(|expires_ms| TimeLeft::until(now_ms, expires_ms)),
+            expires_ms,
+            left: expires_ms.and_then(|expires_ms| TimeLeft::until(now_ms, expires_ms)),
             percent_left,
         }
     }
@@ -381,6 +395,7 @@ impl TokenView {
                 .filter(|_| token.living_refresh_token(now_ms).is_some()),
             scopes: token.scope_report(),
             account: token.account.clone(),
+            check: None,
         }
     }
 }
@@ -479,6 +494,7 @@ mod tests {
             index: &index,
             profiles: &[profile("a")],
             tokens,
+            checks: &[],
             engine,
             now_ms,
             expanded: None,
@@ -676,6 +692,7 @@ mod tests {
             index: &index,
             profiles: &profiles,
             tokens: &[],
+            checks: &[],
             engine: &engine,
             now_ms: NOW_MS,
             expanded,

@@ -256,6 +256,9 @@ fn assemble(workspace: &Workspace, browser: Browser, bindings: &Path) -> Result<
     let start = directory.join(START.trim_start_matches("www/"));
     fs::remove_file(&start).with_context(|| format!("removing {}", start.display()))?;
     copy(bindings, &directory)?;
+    for file in files_below(&directory.join("_locales"))? {
+        strip_notes(&directory.join("_locales").join(file))?;
+    }
     let manifest = directory.join("manifest.json");
     fs::write(&manifest, manifest::generate(workspace, browser)?)
         .with_context(|| format!("writing {}", manifest.display()))
@@ -284,6 +287,22 @@ fn include_parts(directory: &Path) -> Result<()> {
         fs::write(&path, page).with_context(|| format!("writing {}", path.display()))?;
     }
     fs::remove_dir_all(directory.join(PARTS)).context("removing the parts")
+}
+
+/// Texts ship without the notes to translators: a browser reads none, and they are a third of the file.
+fn strip_notes(messages: &Path) -> Result<()> {
+    let place = || format!("the texts in {}", messages.display());
+    let mut texts: serde_json::Value =
+        serde_json::from_slice(&fs::read(messages).with_context(place)?).with_context(place)?;
+    for text in texts.as_object_mut().with_context(place)?.values_mut() {
+        let text = text.as_object_mut().with_context(place)?;
+        text.remove("description");
+        let placeholders = text.get_mut("placeholders").and_then(serde_json::Value::as_object_mut);
+        for placeholder in placeholders.into_iter().flat_map(|all| all.values_mut()) {
+            placeholder.as_object_mut().with_context(place)?.remove("example");
+        }
+    }
+    fs::write(messages, texts.to_string()).with_context(place)
 }
 
 /// Copies a file, or everything in a directory. Two sources of one path are a mistake.
@@ -341,7 +360,7 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use super::{copy, empty_directory, files_below, include_parts, names_no_place};
+    use super::{copy, empty_directory, files_below, include_parts, names_no_place, strip_notes};
 
     #[test]
     fn files_are_listed_in_one_order_at_any_depth() {
@@ -388,6 +407,25 @@ mod tests {
         );
         empty_directory(&to).expect("emptied");
         copy(&from, &to).expect("after emptying");
+    }
+
+    #[test]
+    fn texts_lose_their_notes_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("messages.json");
+        let text =
+            r#"{"a":{"description":"x","message":"$N$ “b”","placeholders":{"n":{"content":"$1","example":"7"}}}}"#;
+        fs::write(&file, text).expect("written");
+        strip_notes(&file).expect("stripped");
+        let left = fs::read_to_string(&file).expect("read");
+        assert_eq!(
+            left,
+            r#"{"a":{"message":"$N$ “b”","placeholders":{"n":{"content":"$1"}}}}"#
+        );
+        for broken in ["[]", "{\"a\":1}", "{"] {
+            fs::write(&file, broken).expect("written");
+            assert!(strip_notes(&file).is_err(), "{broken}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::view::{
 };
 
 use super::setup::Form;
-use super::{announce, ask_for, command, copy, dom, load, localise, pass_on, redraw, report, with};
+use super::{announce, ask_for, check, command, copy, dom, load, localise, pass_on, redraw, report, with};
 use crate::browser::api::{answer, api, words};
 use crate::browser::dom::{by_id, children, find, from_template, set_attribute, set_text, set_text_in, show, show_in};
 use crate::browser::texts;
@@ -80,6 +80,9 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         return Ok(());
     }
     let fix = button.get_attribute("data-fix").filter(|_| is("finding-action"));
+    if check::click(button, id, fix.as_deref())? {
+        return Ok(());
+    }
     match fix.as_deref() {
         Some("scope") => return change_scopes(button, id),
         Some("portal") => return open_portal(id),
@@ -107,7 +110,7 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
             None => page.revealed.push(id.to_owned()),
         });
         return redraw();
-    } else if is("copy-token") {
+    } else if is("copy-token") || fix.as_deref() == Some("copy") {
         copy_token(button, id, Format::Raw, true);
     } else if is("copy-header") {
         copy_token(button, id, Format::Header, true);
@@ -193,7 +196,11 @@ fn change_scopes(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
 
 /// The page of the provider where the app is set up.
 fn open_portal(id: &str) -> Result<(), JsValue> {
-    let url = with(|page| Some(page.profile(id)?.provider()?.app_settings_url));
+    open(with(|page| Some(page.profile(id)?.provider()?.app_settings_url)))
+}
+
+/// A page of the provider, in a tab of its own.
+pub(super) fn open(url: Option<&str>) -> Result<(), JsValue> {
     if let (Some(window), Some(url)) = (web_sys::window(), url) {
         window.open_with_url_and_target_and_features(url, "_blank", "noopener,noreferrer")?;
     }
@@ -285,7 +292,7 @@ fn draw_detail(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
         card.append_child(&inside)?;
         inside
     };
-    draw_finding(&inside, detail.finding.as_ref())?;
+    draw_finding(&inside, detail.finding.as_ref(), false)?;
     draw_steps(&inside, &detail.steps)?;
     draw_cancel(&inside, detail.flow.as_ref())?;
     draw_token(&inside, view, detail)?;
@@ -336,7 +343,9 @@ fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result
     Ok(())
 }
 
-fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue> {
+/// Draws what is wrong. `tested` tells the finding of a test from that of a flow, whose button may be the card's main
+/// action already.
+pub(super) fn draw_finding(card: &Element, finding: Option<&Finding>, tested: bool) -> Result<(), JsValue> {
     show_in(card, ".finding", finding.is_some())?;
     let Some(finding) = finding else { return Ok(()) };
     let args: Vec<&str> = finding.args.iter().map(String::as_str).collect();
@@ -353,7 +362,9 @@ fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue
         Fix::CopyRedirectUri => "copy-uri",
         Fix::OpenAuthTab | Fix::OpenProductsTab => "portal",
         Fix::EditProfile | Fix::SwitchClientAuthentication => "edit",
-        Fix::AuthorizeAgain | Fix::CopyToken | Fix::CheckLater | Fix::ChangeRequest => "authorize",
+        Fix::AuthorizeAgain => "authorize",
+        Fix::CopyToken => "copy",
+        Fix::CheckLater | Fix::ChangeRequest => "none",
     };
     set_attribute(&action, "data-fix", fix)?;
     if let Fix::DropScope { scope } | Fix::ReplaceScope { scope, .. } = &finding.fix {
@@ -365,8 +376,10 @@ fn draw_finding(card: &Element, finding: Option<&Finding>) -> Result<(), JsValue
         action.remove_attribute("data-successor")?;
     }
     set_text(&action, &say("_action"));
-    // Authorize and Allow access are the card's main action already.
-    show(&action, fix != "authorize" && fix != "allow");
+    show(
+        &action,
+        fix != "none" && (tested || (fix != "authorize" && fix != "allow")),
+    );
     show_in(card, ".finding-evidence", finding.evidence.is_some())?;
     set_text_in(
         card,
@@ -446,12 +459,7 @@ fn draw_token(card: &Element, view: &ProfileView, detail: &DetailView) -> Result
         texts::text_with(key, &[&texts::date_time(expires_ms)])
     });
     set_text_in(card, ".token-expires", &expires.unwrap_or_default())?;
-    let account = token
-        .account
-        .as_ref()
-        .map(|account| texts::text_with("token_account", &[account]));
-    show_in(card, ".token-account", account.is_some())?;
-    set_text_in(card, ".token-account", &account.unwrap_or_default())?;
+    check::draw(card, &view.id, token)?;
     draw_renewal(card, token)?;
     draw_scopes(card, &token.scopes)
 }

@@ -5,6 +5,7 @@
 
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
+mod check;
 mod home;
 mod manager;
 mod picker;
@@ -22,7 +23,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, HtmlElement};
 
-use crate::flow::{Engine, FlowId, StoredToken};
+use crate::flow::{Check, Engine, FlowId, StoredToken};
 use crate::plain::Record as _;
 use crate::profile::{Profile, TokenRecord};
 use crate::vault::{self, Index};
@@ -42,7 +43,10 @@ struct Page {
     index: Index,
     profiles: Vec<Profile>,
     tokens: Vec<(String, StoredToken)>,
+    checks: Vec<(String, Check)>,
     engine: Engine,
+    /// Buttons that wait for the worker's answer, by profile.
+    waiting: Vec<(String, &'static str)>,
     /// The profile that the person opened; an empty name when all were closed.
     expanded: Option<String>,
     /// Tokens that the person asked to see.
@@ -73,7 +77,9 @@ impl Page {
             index: Index { entries: Vec::new() },
             profiles: Vec::new(),
             tokens: Vec::new(),
+            checks: Vec::new(),
             engine: Engine::new(),
+            waiting: Vec::new(),
             expanded: None,
             revealed: Vec::new(),
             visible: VISIBLE_AT_FIRST,
@@ -134,7 +140,10 @@ pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<S
     setup::listen()?;
     on_changed(|changes, area| report(changed(&changes, area)));
     // Time left is text, and time goes by.
-    dom::every(1000, || report(redraw()));
+    dom::every(1000, || {
+        check::try_again();
+        report(redraw());
+    });
     Ok(())
 }
 
@@ -257,7 +266,7 @@ async fn load_from(
         .collect();
     let keys: Vec<String> = shown
         .iter()
-        .flat_map(|id| [vault::profile_key(id), vault::token_key(id)])
+        .flat_map(|id| [vault::profile_key(id), vault::token_key(id), vault::check_key(id)])
         .collect();
     let records = if keys.iter().all(|key| came.contains(key)) {
         head
@@ -267,10 +276,14 @@ async fn load_from(
     };
     let mut profiles = Vec::new();
     let mut tokens = Vec::new();
-    for (id, keys) in shown.iter().zip(keys.chunks(2)) {
-        if let [profile_key, token_key] = keys {
+    let mut checks = Vec::new();
+    for (id, keys) in shown.iter().zip(keys.chunks(3)) {
+        if let [profile_key, token_key, check_key] = keys {
             profiles.extend(records.get::<Profile>(profile_key)?);
             tokens.extend(records.get(token_key)?.map(|token| ((*id).to_owned(), token)));
+            // One that can't be read hides no token; the next test replaces it.
+            let check = records.get(check_key).unwrap_or_default();
+            checks.extend(check.map(|check| ((*id).to_owned(), check)));
         }
     }
     let engine = asked(engine).await?.get(vault::ENGINE_KEY)?.unwrap_or_default();
@@ -288,6 +301,7 @@ async fn load_from(
         page.keys = keys;
         page.profiles = profiles;
         page.tokens = tokens;
+        page.checks = checks;
         if turn > page.engine_taken {
             page.engine = engine;
         }
@@ -325,6 +339,7 @@ fn redraw() -> Result<(), JsValue> {
             index: &page.index,
             profiles: &page.profiles,
             tokens: &page.tokens,
+            checks: &page.checks,
             engine: &page.engine,
             now_ms: clock::now_ms(),
             expanded: page.expanded.as_deref(),

@@ -240,6 +240,7 @@ pub(super) fn draw() -> Result<(), JsValue> {
                     index: &page.index,
                     profiles: &page.profiles,
                     tokens: &page.tokens,
+                    checks: &page.checks,
                     engine: &page.engine,
                     now_ms: clock::now_ms(),
                     expanded: None,

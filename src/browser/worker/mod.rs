@@ -5,6 +5,7 @@
 
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
+mod checks;
 mod effects;
 mod profiles;
 mod tokens;
@@ -31,6 +32,7 @@ use super::api::{answer, api, granted, object, property, words};
 use super::clock;
 use super::storage::{from_js, local, read, session, to_js};
 
+use checks::{Asking, Question};
 use effects::run_one;
 use profiles::{choose_format, move_profile, save, save_copy, save_settings};
 use tokens::{TOKENS_ALARM, look_at_tokens, new_flow, renewal};
@@ -56,6 +58,7 @@ thread_local! {
             saving: None,
             tidying: VecDeque::new(),
             tidies: false,
+            asking: Vec::new(),
         })
     };
 }
@@ -71,6 +74,8 @@ struct Worker {
     /// What nothing waits for, and whether it is being done.
     tidying: VecDeque<Tidying>,
     tidies: bool,
+    /// Questions about tokens under way.
+    asking: Vec<Asking>,
 }
 
 fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
@@ -104,6 +109,9 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     // Nobody can undo after a start of the browser: the page that offers it is gone.
     if event.starts_with("runtime.") || alarm.as_deref() == Some(TRASH_ALARM) {
         empty_trash().await?;
+    }
+    if event == "permissions.onAdded" || alarm.as_deref().is_some_and(vault::is_check_key) {
+        checks::ask_soon();
     }
     if event == "runtime.onInstalled" && property(&argument, "reason").as_string().as_deref() == Some("install") {
         let page = object([("url", api().runtime().get_url(PAGE).into())]);
@@ -231,13 +239,31 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             None
         }
         Command::Renew { profile } => renewal(&profile).await?.map(|new| Event::Renew(Box::new(new))),
+        Command::TestToken { profile } => {
+            checks::ask(profile, Question::Test).await?;
+            None
+        }
+        Command::Revoke { profile } => {
+            checks::ask(profile, Question::Revoke).await?;
+            None
+        }
+        Command::RemoveToken { profile } => {
+            checks::remove_token(&profile).await?;
+            None
+        }
         Command::ChooseFormat { profile, format } => {
             choose_format(&profile, format).await?;
             None
         }
         // The page may be gone before it can say so; then `permissions.onAdded` does.
-        Command::PermissionAnswered { granted: true, .. } => Some(permissions_changed().await?),
-        Command::PermissionAnswered { profile, .. } => Some(Event::PermissionRefused(profile)),
+        Command::PermissionAnswered { granted: true, .. } => {
+            checks::ask_soon();
+            Some(permissions_changed().await?)
+        }
+        Command::PermissionAnswered { profile, .. } => {
+            checks::ask(profile.clone(), Question::Refused).await?;
+            Some(Event::PermissionRefused(profile))
+        }
         Command::ClearTraces { profile } => {
             traces::clear(&profile).await?;
             None

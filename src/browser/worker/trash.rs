@@ -19,12 +19,13 @@ use super::{dispatch, start};
 pub(super) const TRASH_ALARM: &str = "trash";
 
 /// The keys of a profile's own records.
-fn own_keys(id: &str) -> [String; 4] {
+fn own_keys(id: &str) -> [String; 5] {
     [
         vault::profile_key(id),
         vault::secret_key(id),
         vault::token_key(id),
         vault::traces_key(id),
+        vault::check_key(id),
     ]
 }
 
@@ -33,7 +34,7 @@ fn own_keys(id: &str) -> [String; 4] {
 pub(super) async fn delete(id: &str) -> Result<(), JsValue> {
     let _turn = Turn::wait().await;
     let own = own_keys(id);
-    let [profile_key, secret_key, token_key, _] = &own;
+    let [profile_key, secret_key, token_key, ..] = &own;
     let [schema, index] = vault::HEAD_KEYS;
     let keys = [schema, index, vault::TRASH_KEY, profile_key, secret_key, token_key];
     let records = read(&local(), &keys).await?;
@@ -57,6 +58,8 @@ pub(super) async fn delete(id: &str) -> Result<(), JsValue> {
     answer(set_alarm(TRASH_ALARM, Some(clock::now_ms() + UNDO_MS))).await?;
     answer(write(&local(), &written)).await?;
     answer(remove(&local(), &own)).await?;
+    // No test of its token is tried again.
+    answer(set_alarm(&vault::check_key(id), None)).await?;
     look_soon();
     Ok(())
 }
@@ -64,7 +67,7 @@ pub(super) async fn delete(id: &str) -> Result<(), JsValue> {
 /// Brings the profile back with its secret, its token and its place.
 pub(super) async fn undo_delete(id: &str) -> Result<(), JsValue> {
     let _turn = Turn::wait().await;
-    let [profile_key, secret_key, token_key, _] = &own_keys(id);
+    let [profile_key, secret_key, token_key, ..] = &own_keys(id);
     let [schema, index] = vault::HEAD_KEYS;
     let records = read(&local(), &[schema, index, vault::TRASH_KEY, token_key]).await?;
     let mut index = index_of(&records)?;

@@ -88,6 +88,11 @@ export class Sandbox {
     return this.#call('POST', '/revoke', { client_id: clientId, member });
   }
 
+  /** Switches on LinkedIn's odd ways; those left out are off. */
+  quirks(quirks) {
+    return this.#call('POST', '/quirks', quirks);
+  }
+
   /** How the authorization answer reaches the redirect URI. */
   redirect(kind, { once: oneTime = false, ...mutate } = {}) {
     return this.#call('POST', '/redirect', { kind, once: oneTime, mutate });
