@@ -1,4 +1,4 @@
-// Starts a page. The build puts it at the end of pages.js, so that one request brings both; it runs while the document
+// Starts a page. The build puts it at the end of the page's script, so that one request brings both; it runs while the document
 // is still read, and asks storage while WebAssembly is compiled. Rust decides all that the page shows; only a start that
 // failed is shown from here.
 async function start() {
@@ -10,7 +10,7 @@ async function start() {
   try {
     const api = globalThis.browser ?? globalThis.chrome;
     // Compiled at once and here: for this size a browser's way to do it elsewhere takes longer.
-    const module = fetch("pages_bg.wasm").then((answer) => answer.arrayBuffer());
+    const module = fetch(document.currentScript.src.replace(".js", "_bg.wasm")).then((answer) => answer.arrayBuffer());
     // The records that the last page showed: the index, which is asked for along with them, tells whether they are still
     // all that is needed.
     const shown = localStorage.getItem("shown")?.split(" ") ?? [];
@@ -18,7 +18,7 @@ async function start() {
     wasm_bindgen.initSync({ module: await module });
     await whole;
     failed = "view-error";
-    await wasm_bindgen[location.pathname === "/manager.html" ? "manager" : "popup"](...asked, shown);
+    await (wasm_bindgen.popup ?? wasm_bindgen.manager)(...asked, shown);
   } catch (error) {
     console.error(error);
     await whole;

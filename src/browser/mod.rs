@@ -3,8 +3,8 @@
 //! It carries bytes, times and clicks between the platform and the pure rooms, and decides nothing about OAuth.
 
 #![cfg_attr(
-    not(all(feature = "worker", feature = "pages")),
-    allow(dead_code, reason = "each of the two modules that ship uses a part")
+    not(all(feature = "worker", feature = "popup", feature = "manager")),
+    allow(dead_code, reason = "each of the modules that ship uses a part")
 )]
 
 mod api;
@@ -12,7 +12,7 @@ mod clock;
 mod dom;
 mod entropy;
 mod fetch;
-#[cfg(feature = "pages")]
+#[cfg(any(feature = "popup", feature = "manager"))]
 mod page;
 mod storage;
 mod texts;

@@ -22,9 +22,9 @@ use crate::workspace::Workspace;
 /// The Cargo profile of the WebAssembly that ships.
 const PROFILE: &str = "extension";
 
-/// The two modules that ship, by the feature of the crate that makes each: the name of the JavaScript and, with `_bg`,
+/// The modules that ship, by the feature of the crate that makes each: the name of the JavaScript and, with `_bg`,
 /// of the WebAssembly.
-pub(crate) const MODULES: [&str; 2] = ["worker", "pages"];
+pub(crate) const MODULES: [&str; 3] = ["worker", "popup", "manager"];
 
 /// What rustc 1.95 emits for `wasm32-unknown-unknown`, by binaryen's names. Never all features: binaryen would then use
 /// proposals that no browser has.
@@ -54,7 +54,7 @@ const WITH_STANDARD_LIBRARY: [&str; 4] = [
 /// SHA-256 in a loop instead of unrolled: it hashes one verifier a flow.
 const COMPACT_SHA256: &str = "--cfg=sha2_backend_soft=\"compact\"";
 
-/// The end of `pages.js`: one request the less before a page is ready.
+/// The end of a page's script: one request the less before the page is ready.
 const START: &str = "www/start.js";
 
 /// The parts of the extension that are shipped as they are, [`START`] aside: a path in the repository and its path in the package.

@@ -20,10 +20,11 @@ use crate::progress::{note, step};
 use crate::setup::{Tools, hex};
 use crate::workspace::Workspace;
 
-/// The budgets of DESIGN.md section 10, in bytes. Those of the WebAssembly hold for each module: nothing loads both.
-const WASM_BUDGET: u64 = 300_000;
-const WASM_GZIP_BUDGET: u64 = 130_000;
-const PACKAGE_BUDGET: u64 = 250_000;
+/// What is allowed, in bytes, so that growth is a decision; that of the WebAssembly holds for each module, because nothing
+/// loads two. The worker and the package are over DESIGN.md section 10, which `bench` says; ARCHITECTURE.md says why.
+const WASM_BUDGET: u64 = 355_000;
+const WASM_GZIP_BUDGET: u64 = 152_000;
+const PACKAGE_BUDGET: u64 = 430_000;
 
 /// Both store packages.
 #[derive(Debug)]

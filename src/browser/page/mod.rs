@@ -122,6 +122,7 @@ fn with<T>(use_page: impl FnOnce(&mut Page) -> T) -> T {
 
 /// Starts the page with what it asked for while WebAssembly was compiled: the tab that it stands in, the engine, and what
 /// `storage.local` holds under [`vault::HEAD_KEYS`] and the keys of the records that the last page showed.
+#[cfg(feature = "popup")]
 #[wasm_bindgen]
 pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<String>) -> Result<(), JsValue> {
     speak()?;
@@ -147,7 +148,13 @@ pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<S
     Ok(())
 }
 
+/// Whether this page is the manager. The module of one page has no code of the other.
+fn is_manager() -> bool {
+    cfg!(feature = "manager") && (!cfg!(feature = "popup") || with(|page| page.manager))
+}
+
 /// Starts the manager, with what the popup's start is given.
+#[cfg(feature = "manager")]
 #[wasm_bindgen]
 pub async fn manager(tab: Promise, engine: Promise, records: Promise, shown: Vec<String>) -> Result<(), JsValue> {
     drop(tab);
@@ -193,10 +200,10 @@ fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
         });
         return redraw();
     }
-    if area == "local" && with(|page| page.manager) && changes.touch(&[vault::SETTINGS_KEY]) {
+    if area == "local" && is_manager() && changes.touch(&[vault::SETTINGS_KEY]) {
         spawn_local(async { report(settings::load().await.and_then(|()| redraw())) });
     }
-    if area == "local" && with(|page| page.manager) && changes.touch(&[vault::TRACES]) {
+    if area == "local" && is_manager() && changes.touch(&[vault::TRACES]) {
         traces::load();
     }
     if area == "local" && changes.touch(&vault::SHOWN_RECORDS) {
@@ -320,7 +327,7 @@ fn remember(keys: &str) {
 
 /// Draws what is so now.
 fn redraw() -> Result<(), JsValue> {
-    if with(|page| page.manager) {
+    if is_manager() {
         return manager::redraw();
     }
     let form = with(|page| {

@@ -13,7 +13,7 @@ use crate::provider::{self, GrantType, ScopeInfo, ScopeStatus};
 use crate::vault::keeps_secret;
 use crate::view::{Command, Reply, scope_change_revokes, with_successor};
 
-use super::{announce, ask_for, copy, dom, load, pass_on, picker, redraw, report, send, with};
+use super::{announce, ask_for, copy, dom, is_manager, load, pass_on, picker, redraw, report, send, with};
 use crate::browser::api::words;
 use crate::browser::dom::{by_id, children, find, for_each, set_attribute, set_text, set_text_in, show};
 use crate::browser::{clock, texts};
@@ -99,7 +99,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
         });
         report(confirmed);
     })?;
-    if with(|page| page.manager) {
+    if is_manager() {
         picker::listen()?;
     }
     dom::listen(&by_id::<EventTarget>("redirect_uri_copy")?, "click", |_| {
@@ -228,7 +228,7 @@ pub(super) fn draw() -> Result<(), JsValue> {
     input("client_secret")?.set_placeholder(&texts::text(placeholder));
     input("client_secret")?.set_type("password");
     show(&by_id("setup_cancel")?, !first_run);
-    if with(|page| page.manager) {
+    if is_manager() {
         by_id::<HtmlDetailsElement>("advanced")?.set_open(true);
         picker::fill()?;
     }
@@ -273,7 +273,7 @@ fn draw_scopes() -> Result<(), JsValue> {
     // What can't be read is said when the form is sent.
     let scopes = scopes.unwrap_or_default();
     draw_notes(&scopes)?;
-    if with(|page| page.manager) {
+    if is_manager() {
         picker::draw(&scopes)?;
     }
     Ok(())
