@@ -44,9 +44,18 @@ function watchRequests() {
   }
 }
 
-watchRequests();
+const onClicked = (id) => void run("notifications.onClicked", [id]);
+
+function watch() {
+  watchRequests();
+  // An optional permission: without it there is no such API.
+  api.notifications?.onClicked.removeListener(onClicked);
+  api.notifications?.onClicked.addListener(onClicked);
+}
+
+watch();
 // Chromium drops a webRequest listener that is registered while no host is granted: once one is, it must come again.
-api.permissions.onAdded.addListener(watchRequests);
+api.permissions.onAdded.addListener(watch);
 listen("tabs.onRemoved");
 listen("permissions.onAdded");
 listen("permissions.onRemoved");

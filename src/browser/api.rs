@@ -28,6 +28,16 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = declarativeNetRequest)]
     pub(super) fn declarative_net_request(this: &Api) -> DeclarativeNetRequest;
 
+    /// None until the person has granted `notifications`.
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn notifications(this: &Api) -> Option<Notifications>;
+
+    pub(super) type Notifications;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn create(this: &Notifications, id: &str, options: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn clear(this: &Notifications, id: &str) -> Result<Promise, JsValue>;
+
     pub(super) type Storage;
     #[wasm_bindgen(method, getter)]
     pub(super) fn local(this: &Storage) -> StorageArea;

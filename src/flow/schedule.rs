@@ -1,4 +1,8 @@
-//! When to look at the stored tokens again, which of them to renew, and what the icon says.
+//! When to look at the stored tokens again, which of them to renew, of which to remind, and what the icon says.
+
+use crate::plain::record;
+
+use super::record::FlowId;
 
 /// A day, in milliseconds.
 const DAY_MS: u64 = 86_400_000;
@@ -17,6 +21,8 @@ pub const RETRY_WITHOUT_PERSON_MS: u64 = 86_400_000;
 pub struct KnownToken {
     /// The profile's id.
     pub profile: String,
+    /// The flow that brought it: it names the token.
+    pub flow: FlowId,
     /// When it dies; none without `expires_in`.
     pub expires_ms: Option<u64>,
     /// When to renew it; none where the profile does not want that or there is no living refresh token.
@@ -24,6 +30,19 @@ pub struct KnownToken {
     /// When to try again after the last renewal failed; none when it did not.
     pub retry_ms: Option<u64>,
 }
+
+/// Of which of a person's days before its end they were reminded of a token. In storage, so that neither a restart nor an
+/// extra look says it twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reminded {
+    /// The profile's id.
+    pub profile: String,
+    /// The flow that brought the token.
+    pub flow: FlowId,
+    /// The days, as the person chose them.
+    pub days: u32,
+}
+record!(Reminded { profile, flow, days });
 
 /// What the toolbar's icon says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,16 +64,22 @@ pub struct Plan {
     pub wake_ms: Option<u64>,
     /// What the icon says until then.
     pub badge: Badge,
+    /// Profiles of whose token to remind the person, and how many days it has, begun ones counted.
+    pub remind: Vec<(String, u64)>,
+    /// What the person was reminded of, when that is done.
+    pub reminded: Vec<Reminded>,
 }
 
 impl Plan {
     /// Makes the plan. A look that comes late, after a sleep or a lost alarm, finds everything that is overdue.
     #[must_use]
-    pub fn new(now_ms: u64, tokens: &[KnownToken]) -> Self {
+    pub fn new(now_ms: u64, tokens: &[KnownToken], remind_days: &[u32], reminded: &[Reminded]) -> Self {
         let mut plan = Self {
             due: Vec::new(),
             wake_ms: None,
             badge: Badge::Nothing,
+            remind: Vec::new(),
+            reminded: Vec::new(),
         };
         for token in tokens {
             if let Some(renewal_ms) = token.renewal_ms {
@@ -73,17 +98,52 @@ impl Plan {
             }
             let left_ms = expires_ms - now_ms;
             let days = left_ms.div_ceil(DAY_MS);
+            let needs_person = token.renewal_ms.is_none() || token.retry_ms.is_some();
+            plan.remind_of(
+                token,
+                expires_ms,
+                now_ms,
+                if needs_person { remind_days } else { &[] },
+                reminded,
+            );
             if days > COUNTED_DAYS {
                 plan.wake_at(expires_ms - COUNTED_DAYS * DAY_MS);
                 continue;
             }
             // The number changes when the day that has begun is over; at last the token is dead.
             plan.wake_at(expires_ms - (days - 1) * DAY_MS);
-            if token.renewal_ms.is_none() || token.retry_ms.is_some() {
+            if needs_person {
                 plan.badge = plan.badge.min(Badge::Days(days));
             }
         }
         plan
+    }
+
+    /// A look that comes late reminds once, by the days that are really left.
+    fn remind_of(&mut self, token: &KnownToken, expires_ms: u64, now_ms: u64, days: &[u32], reminded: &[Reminded]) {
+        let at_ms = |days: u32| expires_ms.saturating_sub(u64::from(days) * DAY_MS);
+        let last = reminded
+            .iter()
+            .find(|last| last.flow == token.flow)
+            .map(|last| last.days);
+        let due = days.iter().copied().filter(|days| at_ms(*days) <= now_ms).min();
+        let fresh = due.filter(|due| last.is_none_or(|last| *due < last));
+        if fresh.is_some() {
+            let left = (expires_ms - now_ms).div_ceil(DAY_MS);
+            self.remind.push((token.profile.clone(), left));
+        }
+        if let Some(days) = fresh.or(last) {
+            self.reminded.push(Reminded {
+                profile: token.profile.clone(),
+                flow: token.flow.clone(),
+                days,
+            });
+        }
+        for days in days {
+            if at_ms(*days) > now_ms {
+                self.wake_at(at_ms(*days));
+            }
+        }
     }
 
     fn wake_at(&mut self, at_ms: u64) {
@@ -100,10 +160,16 @@ mod tests {
     fn token(expires_days: Option<u64>) -> KnownToken {
         KnownToken {
             profile: "a".to_owned(),
+            flow: FlowId("f".to_owned()),
             expires_ms: expires_days.map(|days| NOW + days * DAY_MS),
             renewal_ms: None,
             retry_ms: None,
         }
+    }
+
+    /// The plan of a person who wants no reminders.
+    fn of(now_ms: u64, tokens: &[KnownToken]) -> Plan {
+        Plan::new(now_ms, tokens, &[], &[])
     }
 
     #[test]
@@ -112,14 +178,16 @@ mod tests {
             due: Vec::new(),
             wake_ms: None,
             badge: Badge::Nothing,
+            remind: Vec::new(),
+            reminded: Vec::new(),
         };
-        assert_eq!(Plan::new(NOW, &[]), nothing);
-        assert_eq!(Plan::new(NOW, &[token(None)]), nothing);
+        assert_eq!(of(NOW, &[]), nothing);
+        assert_eq!(of(NOW, &[token(None)]), nothing);
     }
 
     #[test]
     fn the_last_fourteen_days_are_counted_down_and_then_it_is_dead() {
-        let plan = |now| Plan::new(now, &[token(Some(60))]);
+        let plan = |now| of(now, &[token(Some(60))]);
         let end = NOW + 60 * DAY_MS;
         for (before, badge, wake) in [
             (46 * DAY_MS, Badge::Nothing, 14 * DAY_MS),
@@ -144,8 +212,8 @@ mod tests {
     #[test]
     fn a_dead_token_is_said_before_one_that_lives() {
         let tokens = [token(Some(0)), token(Some(2)), token(Some(9))];
-        assert_eq!(Plan::new(NOW, &tokens).badge, Badge::Expired);
-        assert_eq!(Plan::new(NOW, &tokens[1..]).badge, Badge::Days(2));
+        assert_eq!(of(NOW, &tokens).badge, Badge::Expired);
+        assert_eq!(of(NOW, &tokens[1..]).badge, Badge::Days(2));
     }
 
     #[test]
@@ -159,7 +227,7 @@ mod tests {
                 retry_ms,
                 ..renewing.clone()
             };
-            Plan::new(now, &[token])
+            of(now, &[token])
         };
         assert_eq!(plan(NOW - 1, None).due.len(), 0);
         assert_eq!(plan(NOW - 1, None).wake_ms, Some(NOW));
@@ -172,5 +240,50 @@ mod tests {
         assert_eq!((failed.due.len(), failed.wake_ms), (0, Some(NOW + RETRY_MS)));
         assert_eq!(failed.badge, Badge::Days(5));
         assert_eq!(plan(NOW + RETRY_MS, Some(NOW + RETRY_MS)).due, ["a"]);
+    }
+
+    #[test]
+    fn each_reminder_comes_once_and_a_late_look_says_what_is_left() {
+        let days = [14, 3, 1];
+        let end = NOW + 60 * DAY_MS;
+        let mut said = Vec::new();
+        let mut heard = Vec::new();
+        // Looks at these hours before the end, some of them long after the last one.
+        for hours in [24 * 15, 24 * 14, 24 * 14 - 1, 24 * 4, 50, 49, 1] {
+            let plan = Plan::new(end - hours * 3_600_000, &[token(Some(60))], &days, &said);
+            heard.extend(plan.remind.iter().map(|(_, left)| (hours, *left)));
+            said = plan.reminded;
+        }
+        assert_eq!(heard, [(24 * 14, 14), (50, 3), (1, 1)]);
+        // After a sleep of weeks: one reminder, not three.
+        let late = Plan::new(end - 1, &[token(Some(60))], &days, &[]);
+        assert_eq!((late.remind, late.reminded[0].days), (vec![("a".to_owned(), 1)], 1));
+        // The next token is another one.
+        let next = KnownToken {
+            flow: FlowId("g".to_owned()),
+            ..token(Some(2))
+        };
+        assert_eq!(Plan::new(NOW, &[next], &days, &said).remind, [("a".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn reminders_are_for_what_needs_the_person() {
+        let renewing = KnownToken {
+            renewal_ms: Some(NOW),
+            ..token(Some(2))
+        };
+        assert_eq!(Plan::new(NOW, std::slice::from_ref(&renewing), &[3], &[]).remind, []);
+        let failed = KnownToken {
+            retry_ms: Some(NOW + RETRY_MS),
+            ..renewing
+        };
+        assert_eq!(Plan::new(NOW, &[failed], &[3], &[]).remind, [("a".to_owned(), 2)]);
+        assert_eq!(
+            Plan::new(NOW, &[token(Some(0))], &[3], &[]).remind,
+            [],
+            "a dead one is on the icon"
+        );
+        let early = Plan::new(NOW, &[token(Some(40))], &[30], &[]);
+        assert_eq!((early.remind.len(), early.wake_ms), (0, Some(NOW + 10 * DAY_MS)));
     }
 }

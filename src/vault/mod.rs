@@ -23,6 +23,8 @@ pub const ENGINE_KEY: &str = "engine";
 
 /// Key of the [`Settings`](crate::profile::Settings) in `storage.local`.
 pub const SETTINGS_KEY: &str = "settings";
+/// Key of the list of [`Reminded`](crate::flow::Reminded) in `storage.local`.
+pub const REMINDED_KEY: &str = "reminded";
 /// Key of the [`Trash`] in `storage.local`.
 pub const TRASH_KEY: &str = "trash";
 

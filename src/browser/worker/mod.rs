@@ -87,6 +87,10 @@ fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
 pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue> {
     let argument = arguments.get(0);
     let taken = match event.as_str() {
+        "notifications.onClicked" => {
+            tokens::reminder_clicked(&argument.as_string().unwrap_or_default()).await?;
+            return Ok(JsValue::UNDEFINED);
+        }
         "runtime.onMessage" => return message(argument, &arguments.get(1)).await,
         "webRequest.onErrorOccurred" => request_failed(&argument),
         "webRequest.onHeadersReceived" => redirected(&argument),

@@ -3,17 +3,19 @@
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::flow::{Badge, Event, FlowId, KnownToken, NewFlow, Plan, Snapshot, StoredToken};
+use crate::flow::{Badge, Event, FlowId, KnownToken, NewFlow, Plan, Reminded, Snapshot, StoredToken};
 use crate::oauth::secret::{CodeVerifier, State};
-use crate::profile::Profile;
+use crate::plain::Record as _;
+use crate::profile::{Profile, Settings};
 use crate::provider;
 use crate::vault::{self, Index, SecretRecord};
+use crate::view::{TimeLeft, TimeUnit};
 
 use super::super::api::{answer, api, granted, object, words};
-use super::super::storage::{local, read};
-use super::super::{clock, entropy};
+use super::super::storage::{local, read, write};
+use super::super::{clock, entropy, texts};
 use super::effects::set_alarm;
-use super::{dispatch, start, with};
+use super::{PAGE, dispatch, start, with};
 
 /// The alarm for the next look at the stored tokens.
 pub(super) const TOKENS_ALARM: &str = "tokens";
@@ -52,7 +54,11 @@ pub(super) fn look_later() {
 /// Renews what is due, says on the icon what needs the person, and sets the alarm for the next look.
 pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
     start().await?;
-    let head = read(&local(), &vault::HEAD_KEYS).await?;
+    let [schema, index] = vault::HEAD_KEYS;
+    let head = read(&local(), &[schema, index, vault::SETTINGS_KEY, vault::REMINDED_KEY]).await?;
+    // Neither stops a renewal when it can't be read.
+    let settings: Settings = head.get(vault::SETTINGS_KEY).ok().flatten().unwrap_or_default();
+    let reminded: Vec<Reminded> = head.get(vault::REMINDED_KEY).ok().flatten().unwrap_or_default();
     let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
     let keys = index.entries.iter();
     let keys: Vec<String> = keys
@@ -62,30 +68,80 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
     let records = read(&local(), &all_keys).await?;
     let now_ms = clock::now_ms();
     let mut tokens = Vec::new();
+    let mut names = Vec::new();
     for keys in keys.chunks(2) {
         // A record that can't be read is the page's to report; it stops no other token's renewal.
-        let (Ok(Some(profile)), Ok(Some(StoredToken { token, .. }))) =
+        let (Ok(Some(profile)), Ok(Some(StoredToken { flow, token }))) =
             (records.get::<Profile>(&keys[0]), records.get::<StoredToken>(&keys[1]))
         else {
             continue;
         };
         let renews = profile.renew_automatically && profile.renews_by_itself(&token, now_ms);
+        names.push((profile.id.clone(), profile.name));
         tokens.push(KnownToken {
+            flow,
             expires_ms: token.expires_ms,
             renewal_ms: token.renewal_due_ms().filter(|_| renews),
             retry_ms: with(|worker| worker.engine.renewal_retry_ms(&profile.id)),
             profile: profile.id,
         });
     }
-    let plan = Plan::new(now_ms, &tokens);
+    let days: &[u32] = if settings.notify { &settings.remind_days } else { &[] };
+    let plan = Plan::new(now_ms, &tokens, days, &reminded);
     show_badge(plan.badge)?;
     answer(set_alarm(TOKENS_ALARM, plan.wake_ms)).await?;
+    if plan.reminded != reminded {
+        // Said afterwards: a reminder twice is better than none.
+        for (profile, days) in &plan.remind {
+            let name = names
+                .iter()
+                .find(|(id, _)| id == profile)
+                .map(|(_, name)| name.as_str());
+            remind(profile, name.unwrap_or_default(), *days).await?;
+        }
+        answer(write(&local(), &[(vault::REMINDED_KEY, plan.reminded.to_plain())])).await?;
+    }
     for profile in plan.due {
         // Nobody is there to be asked for hosts.
         if let Some(new) = renewal(&profile).await?.filter(|new| new.permitted) {
             dispatch(Event::Renew(Box::new(new))).await;
         }
     }
+    Ok(())
+}
+
+/// Begins the id of a reminder's notification; the profile's follows.
+const REMINDER: &str = "reminder:";
+
+async fn remind(profile: &str, name: &str, days: u64) -> Result<(), JsValue> {
+    // The permission may have been taken away.
+    let Some(notifications) = api().notifications() else {
+        return Ok(());
+    };
+    let days = TimeLeft {
+        value: u32::try_from(days).unwrap_or(u32::MAX),
+        unit: TimeUnit::Day,
+    };
+    let options = object([
+        ("type", "basic".into()),
+        ("iconUrl", api().runtime().get_url("icons/icon-128.png").into()),
+        ("title", name.into()),
+        (
+            "message",
+            texts::text_with("reminder", &[&texts::duration(days)]).into(),
+        ),
+    ]);
+    answer(notifications.create(&[REMINDER, profile].concat(), &options)).await?;
+    Ok(())
+}
+
+/// The person clicked a reminder: the profiles are shown, where its token can be renewed.
+pub(super) async fn reminder_clicked(id: &str) -> Result<(), JsValue> {
+    if let Some(notifications) = api().notifications() {
+        answer(notifications.clear(id)).await?;
+    }
+    let page = object([("url", api().runtime().get_url(PAGE).into())]);
+    answer(api().tabs().create(&page)).await?;
     Ok(())
 }
 
