@@ -152,6 +152,22 @@ export class Chromium {
     return pages.filter((page) => page !== this.admin).map((page) => ({ page, url: page.url() }));
   }
 
+  /** Runs a function in the worker, which must run. A session of its own: puppeteer keeps that of a stopped worker. */
+  async evaluateInWorker(run) {
+    const session = await this.#worker().createCDPSession();
+    try {
+      const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+        expression: `(${run})()`,
+        awaitPromise: true,
+        returnByValue: true,
+      });
+      if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+      return result.value;
+    } finally {
+      await session.detach();
+    }
+  }
+
   /** Addresses and titles of all tabs, as the browser shows them. */
   async tabs() {
     const { targetInfos } = await this.cdp.send('Target.getTargets', { filter: [{ type: 'tab' }] });

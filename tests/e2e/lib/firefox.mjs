@@ -220,6 +220,18 @@ export class Firefox {
     );
   }
 
+  /** Grants permissions of the APIs as a click and an accepted prompt would. */
+  async grantPermissions(list) {
+    await this.chrome(
+      async (id, permissions) => {
+        const { ExtensionPermissions } = ChromeUtils.importESModule('resource://gre/modules/ExtensionPermissions.sys.mjs');
+        await ExtensionPermissions.add(id, { permissions, origins: [] }, WebExtensionPolicy.getByID(id).extension);
+      },
+      ID,
+      list,
+    );
+  }
+
   async newPage() {
     return this.browser.newPage();
   }
