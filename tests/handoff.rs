@@ -98,6 +98,7 @@ fn record(token: &str) -> TokenRecord {
         scope_granted: None,
         obtained_ms: 1_700_000_000_000,
         expires_ms: Some(1_705_184_000_000),
+        clock_skew_ms: None,
         refresh_token: None,
         refresh_expires_ms: None,
         refresh_refused_ms: None,

@@ -204,6 +204,7 @@ fn what_the_handoff_writes_is_read() {
         scope_granted: None,
         obtained_ms: 1,
         expires_ms: Some(2),
+        clock_skew_ms: None,
         refresh_token: None,
         refresh_expires_ms: None,
         refresh_refused_ms: None,

@@ -56,6 +56,7 @@ fn old_token() -> StoredToken {
             scope_granted: None,
             obtained_ms: START,
             expires_ms: Some(START + 1000),
+            clock_skew_ms: None,
             refresh_token: Some(RefreshToken::new(REFRESH)),
             refresh_expires_ms: None,
             refresh_refused_ms: None,

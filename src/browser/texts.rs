@@ -58,6 +58,12 @@ pub(super) fn seconds(milliseconds: u64) -> String {
     amount("short", milliseconds as f64 / 1000.0, "second", "short", 1)
 }
 
+/// Whole minutes, spelled out: "5 minutes".
+pub(super) fn whole_minutes(minutes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a clock is wrong by years at most")]
+    amount("minutes", minutes as f64, "minute", "long", 0)
+}
+
 /// Whole seconds, short: "12 sec".
 pub(super) fn whole_seconds(seconds: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a few minutes")]

@@ -685,6 +685,7 @@ impl Turn<'_> {
             self.forget(id);
             return;
         }
+        let date_ms = answer.as_ref().ok().and_then(HttpResponse::date_ms);
         let response = match answer {
             Ok(response) => parse_token_response(&response).map_err(|error| {
                 // A server that quotes the request back must not get our secrets onto the page.
@@ -710,6 +711,7 @@ impl Turn<'_> {
                     Some(old) if flow.way == Way::RefreshToken => old.token.renewed(&response, self.now_ms),
                     _ => TokenRecord::from_response(&response, &flow.snapshot.profile.scopes, self.now_ms),
                 };
+                let token = token.dated(date_ms, self.now_ms);
                 if let Some(old) = &flow.renews
                     && let Some((old, new)) = old.token.other_member(&token)
                 {

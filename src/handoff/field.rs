@@ -10,7 +10,9 @@ pub(super) static ALL: [Field; 14] = [
     ("access_token", |subject| Some(subject.token().to_owned())),
     ("token_type", |subject| Some(subject.record.token_type.clone())),
     ("scope", |subject| Some(subject.record.scopes().join(" "))),
-    ("expires_at", |subject| subject.record.expires_ms.map(iso8601)),
+    ("expires_at", |subject| {
+        subject.record.expires_by_server_ms().map(iso8601)
+    }),
     ("client_id", |subject| Some(subject.client_id.to_owned())),
     ("obtained_at", |subject| Some(iso8601(subject.record.obtained_ms))),
     ("provider", |subject| Some(subject.provider.id.to_owned())),

@@ -240,6 +240,7 @@ mod tests {
             scope_granted: None,
             obtained_ms: 1_700_000_000_000,
             expires_ms: Some(1_705_184_000_999),
+            clock_skew_ms: None,
             refresh_token: None,
             refresh_expires_ms: None,
             refresh_refused_ms: None,

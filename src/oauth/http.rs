@@ -126,6 +126,14 @@ impl HttpResponse {
             .map(|(_, value)| value.as_str())
     }
 
+    /// `Date`, in milliseconds of the Unix epoch; none where it is missing or no date (RFC 9110 section 6.6.1).
+    #[must_use]
+    pub fn date_ms(&self) -> Option<u64> {
+        let date = httpdate::parse_http_date(self.header("date")?).ok()?;
+        let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+        since.as_millis().try_into().ok()
+    }
+
     /// Whether the status is one of success.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -201,6 +209,27 @@ fn shown<'a>((name, value): &'a (String, String), public: &[&str]) -> (&'a str, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_date_in_its_three_forms_and_no_other() {
+        for (value, expected) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777_000)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(784_111_777_000)),
+            ("Sun Nov  6 08:49:37 1994", Some(784_111_777_000)),
+            ("", None),
+            ("yesterday", None),
+            ("Sun, 06 Nov 1994 08:49:37 +0100", None),
+            ("784111777", None),
+        ] {
+            let response = HttpResponse {
+                status: 200,
+                headers: vec![("Date".to_owned(), value.to_owned())],
+                body: Vec::new(),
+                truncated: false,
+            };
+            assert_eq!(response.date_ms(), expected, "{value}");
+        }
+    }
 
     #[test]
     fn debug_shows_only_what_is_public() {

@@ -196,7 +196,7 @@ macro_rules! integers {
         }
     )+};
 }
-integers! { i32 u32 u64 }
+integers! { i32 i64 u32 u64 }
 
 impl<T: Record> Record for Option<T> {
     fn to_plain(&self) -> Plain {

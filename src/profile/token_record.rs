@@ -33,8 +33,10 @@ pub struct TokenRecord {
     pub scope_granted: Option<Scopes>,
     /// When it came, in milliseconds since 1970.
     pub obtained_ms: u64,
-    /// When it ends.
+    /// When it ends, by this computer's clock.
     pub expires_ms: Option<u64>,
+    /// How far the server's clock was ahead of this computer's, in milliseconds, where that was a minute or more.
+    pub clock_skew_ms: Option<i64>,
     /// `refresh_token`.
     pub refresh_token: Option<RefreshToken>,
     /// When the refresh token ends.
@@ -54,6 +56,7 @@ record!(TokenRecord {
     scope_granted,
     obtained_ms,
     expires_ms,
+    clock_skew_ms,
     refresh_token,
     refresh_expires_ms,
     refresh_refused_ms,
@@ -77,6 +80,7 @@ impl TokenRecord {
             scope_granted: response.scope.clone(),
             obtained_ms: now_ms,
             expires_ms: response.expires_in.map(at),
+            clock_skew_ms: None,
             refresh_token: response.refresh_token.clone(),
             refresh_expires_ms: response.refresh_token_expires_in.map(at),
             refresh_refused_ms: None,
@@ -145,6 +149,25 @@ impl TokenRecord {
         Some(expires_ms - (life / 10).min(EARLIEST_MS))
     }
 
+    /// Notes the `Date` of the answer that brought it. What counts down here goes by this computer's clock, which a wrong
+    /// time of day does not disturb; what other computers are told is the server's time.
+    #[must_use]
+    pub fn dated(mut self, date_ms: Option<u64>, now_ms: u64) -> Self {
+        const AS_GOOD_AS_NONE_MS: u64 = 60_000;
+        self.clock_skew_ms = date_ms
+            .filter(|date_ms| date_ms.abs_diff(now_ms) >= AS_GOOD_AS_NONE_MS)
+            .and_then(|date_ms| date_ms.checked_signed_diff(now_ms));
+        self
+    }
+
+    /// When it ends by the server's clock, which is what to tell other computers.
+    #[must_use]
+    pub fn expires_by_server_ms(&self) -> Option<u64> {
+        let skew_ms = self.clock_skew_ms.unwrap_or_default();
+        self.expires_ms
+            .map(|expires_ms| expires_ms.saturating_add_signed(skew_ms))
+    }
+
     /// What the token may do.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
@@ -187,6 +210,28 @@ mod tests {
             refresh_token_expires_in: None,
             id_token: None,
             unusable: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_counts_down_rightly_and_others_are_told_the_servers_time() {
+        let scopes = Scopes::parse("openid").unwrap();
+        let record = TokenRecord::from_response(&response(None), &scopes, 1_000_000);
+        let life_ms = 5_183_999_000;
+        for (date_ms, skew_ms) in [
+            (None, None),
+            (Some(1_000_000), None),
+            (Some(1_059_999), None),
+            (Some(1_060_000), Some(60_000)),
+            (Some(400_000), Some(-600_000)),
+            (Some(0), Some(-1_000_000)),
+            (Some(u64::MAX), None),
+        ] {
+            let dated = record.clone().dated(date_ms, 1_000_000);
+            assert_eq!(dated.clock_skew_ms, skew_ms, "{date_ms:?}");
+            assert_eq!(dated.expires_ms, Some(1_000_000 + life_ms));
+            let expected = skew_ms.and(date_ms).unwrap_or(1_000_000) + life_ms;
+            assert_eq!(dated.expires_by_server_ms(), Some(expected), "{date_ms:?}");
         }
     }
 

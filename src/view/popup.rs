@@ -152,6 +152,8 @@ pub struct TokenView {
     pub renewing: bool,
     /// Until when it can be renewed so, in milliseconds of the Unix epoch, where that is known.
     pub renewable_until_ms: Option<u64>,
+    /// How many minutes this computer's clock is behind the server's, or ahead of it when negative; none when it is right.
+    pub clock_behind_min: Option<i64>,
     /// Scopes, granted against requested.
     pub scopes: Vec<(String, ScopeState)>,
     /// Whose token it is, as the API says, or else the ID token, unverified.
@@ -393,6 +395,7 @@ impl TokenView {
             renewable_until_ms: token
                 .refresh_expires_ms
                 .filter(|_| token.living_refresh_token(now_ms).is_some()),
+            clock_behind_min: token.clock_skew_ms.map(|skew_ms| skew_ms / 60_000),
             scopes: token.scope_report(),
             account: token.account.clone(),
             check: None,

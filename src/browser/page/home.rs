@@ -469,6 +469,12 @@ fn draw_renewal(card: &Element, token: &TokenView) -> Result<(), JsValue> {
     let until = until.map(|end_ms| texts::text_with("renewable_until", &[&texts::date_time(end_ms)]));
     show_in(card, ".token-renewable", until.is_some())?;
     set_text_in(card, ".token-renewable", &until.unwrap_or_default())?;
+    let clock = token.clock_behind_min.map(|minutes| {
+        let key = if minutes < 0 { "clock_ahead" } else { "clock_behind" };
+        texts::text_with(key, &[&texts::whole_minutes(minutes.unsigned_abs())])
+    });
+    show_in(card, ".token-clock", clock.is_some())?;
+    set_text_in(card, ".token-clock", &clock.unwrap_or_default())?;
     let button: HtmlElement = find(card, ".profile-renew")?;
     show(&button, token.renewable);
     let key = if token.renewing { "renewing" } else { "action_renew" };
