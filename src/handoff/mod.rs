@@ -14,7 +14,7 @@ mod time;
 
 pub use field::field_names;
 pub use shell::quote;
-pub use template::{TemplateError, fill};
+pub use template::{TemplateError, check_template, fill};
 pub use time::iso8601;
 
 use crate::{

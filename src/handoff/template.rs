@@ -34,6 +34,15 @@ fn known() -> String {
 /// `{{{{` is a literal `{{`. Of three braces the first is literal, so that `{{{access_token}}}` is the token in braces.
 /// `}}` outside a field is literal.
 pub fn fill(template: &str, subject: &Subject<'_>) -> Result<String, TemplateError> {
+    expand(template, Some(subject))
+}
+
+/// Whether [`fill`] can fill it, for any token.
+pub fn check_template(template: &str) -> Result<(), TemplateError> {
+    expand(template, None).map(drop)
+}
+
+fn expand(template: &str, subject: Option<&Subject<'_>>) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(start) = find(rest, "{{") {
@@ -55,7 +64,7 @@ pub fn fill(template: &str, subject: &Subject<'_>) -> Result<String, TemplateErr
             let Some((_, value)) = ALL.iter().find(|(own, _)| *own == name) else {
                 return Err(TemplateError::UnknownField { name: name.to_owned() });
             };
-            out.push_str(&value(subject).unwrap_or_default());
+            out.push_str(&subject.and_then(value).unwrap_or_default());
             rest = &from[end + 2..];
         }
     }

@@ -12,14 +12,24 @@ pub struct Settings {
     pub remind_days: Vec<u32>,
     /// Whether the browser shows a notification.
     pub notify: bool,
+    /// The person's own format, as `handoff::fill` takes it.
+    pub template: Option<String>,
 }
-record!(Settings { remind_days, notify });
+record!(Settings {
+    remind_days,
+    notify,
+    template
+});
+
+/// Characters in a template.
+const MAX_TEMPLATE: usize = 4000;
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             remind_days: DEFAULT_REMIND_DAYS.to_vec(),
             notify: false,
+            template: None,
         }
     }
 }
@@ -34,6 +44,13 @@ impl Settings {
     pub fn checked(mut self) -> Result<Self, &'static str> {
         self.remind_days.sort_unstable_by(|one, other| other.cmp(one));
         self.remind_days.dedup();
+        if self
+            .template
+            .as_ref()
+            .is_some_and(|template| template.chars().count() > MAX_TEMPLATE)
+        {
+            return Err("template_too_long");
+        }
         if self.remind_days.is_empty() {
             return Err("required");
         }
@@ -73,6 +90,7 @@ mod tests {
             Settings {
                 remind_days,
                 notify: true,
+                template: None,
             }
             .checked()
         });
@@ -112,7 +130,7 @@ mod tests {
     fn stored_and_read_back() {
         let settings = Settings::default();
         let json = serde_json::to_string(&settings).unwrap();
-        assert_eq!(json, r#"{"remind_days":[14,3,1],"notify":false}"#);
+        assert_eq!(json, r#"{"remind_days":[14,3,1],"notify":false,"template":null}"#);
         assert_eq!(serde_json::from_str::<Settings>(&json).unwrap(), settings);
         assert!(serde_json::from_str::<Settings>(r#"{"remind_days":[-1]}"#).is_err());
         assert!(serde_json::from_str::<Settings>(r#"{"remind_days":[1.5]}"#).is_err());

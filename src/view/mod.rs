@@ -13,8 +13,8 @@ pub use check::{CheckState, CheckView, initials};
 pub use command::{Command, Reply};
 pub use manager::{ManagerModel, ManagerView, RowView, ScopeGroup, scope_change_revokes, scope_groups, with_successor};
 pub use popup::{
-    CardState, DetailView, MainAction, Model, PopupView, ProfileView, StepState, StepView, TokenLife, TokenView,
-    VISIBLE_AT_FIRST,
+    CardState, DetailView, MainAction, Model, OWN_TEMPLATE, PopupView, ProfileView, StepState, StepView, TokenLife,
+    TokenView, VISIBLE_AT_FIRST,
 };
 pub use time_left::{TimeLeft, TimeUnit};
 pub use trace::{TraceStepView, TraceView, trace_views};

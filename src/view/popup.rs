@@ -12,6 +12,9 @@ use super::{CheckView, TimeLeft};
 /// Profiles that a popup shows before the person asks for the rest.
 pub const VISIBLE_AT_FIRST: usize = 20;
 
+/// The person's own template, where a format is chosen.
+pub const OWN_TEMPLATE: &str = "template";
+
 /// What the storage holds, as far as the page has read it.
 #[derive(Debug)]
 pub struct Model<'a> {
@@ -175,8 +178,8 @@ pub struct ProfileView {
     pub state: CardState,
     /// Its main action; none while a flow runs.
     pub main: Option<MainAction>,
-    /// How its token is copied unless the person chooses otherwise.
-    pub copy_as: Format,
+    /// How its token is copied unless the person chooses otherwise; none for the person's own template.
+    pub copy_as: Option<Format>,
     /// The life of its token.
     pub life: Option<TokenLife>,
     /// The rest, of an open card.
@@ -324,11 +327,10 @@ impl ProfileView {
             label: profile.look.label.clone(),
             state,
             main,
-            copy_as: profile
-                .copy_as
-                .as_deref()
-                .and_then(Format::from_id)
-                .unwrap_or(Format::Raw),
+            copy_as: match profile.copy_as.as_deref() {
+                Some(OWN_TEMPLATE) => None,
+                chosen => Some(chosen.and_then(Format::from_id).unwrap_or(Format::Raw)),
+            },
             life,
             detail,
         }

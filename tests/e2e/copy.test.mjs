@@ -46,6 +46,7 @@ describe('a token is copied', () => {
     const formats = await tokenkeep.page.$$eval(`${tokenkeep.card(id)} .copy-format option`, (options) =>
       options.map(({ value }) => value),
     );
+    assert.equal(formats.pop(), 'template');
     assert.equal(formats.length, 15);
     const encoded = Buffer.from(token).toString('base64');
     for (const format of formats) {
@@ -85,5 +86,64 @@ describe('a token is copied', () => {
     );
     const main = `${tokenkeep.card(id)} .profile-main`;
     await until('the button copies the token', async () => (await tokenkeep.text(main)) === 'Copy token');
+  });
+
+  test('with the end of its life by the server’s clock, where this one is wrong', async () => {
+    const { tokenkeep, sandbox } = on;
+    const date = new Date(Date.now() + 3 * 3_600_000);
+    const body = JSON.stringify({ access_token: 'AQVskewed0123456789_-skewed0123456789', expires_in: 5_183_999 });
+    await sandbox.fault('token', { kind: 'answer', status: 200, body, headers: { date: date.toUTCString() } });
+    assert.equal(await (await tokenkeep.authorize(id)).outcome(), 'Token');
+    await tokenkeep.front();
+    await tokenkeep.expand(id);
+    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .token-clock`), /180 minutes behind|179 minutes behind/);
+    const { expires_at: ends } = JSON.parse(await copyAs('json'));
+    const expected = date.getTime() + 5_183_999_000;
+    assert.ok(Math.abs(Date.parse(ends) - expected) < 10_000, `${ends} and ${new Date(expected).toISOString()}`);
+    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .token-left`), /59 days/, 'the countdown is not disturbed');
+  });
+});
+
+describe('the own template', () => {
+  /** Saves a template on the manager's page; returns what is wrong with it, if anything is. */
+  async function save(manager, text) {
+    await manager.$eval(
+      '#template',
+      (field, value) => {
+        field.value = value;
+      },
+      text,
+    );
+    await manager.click('#template_save');
+    return manager.$eval('#template_error', (error) => (error.hidden ? '' : error.textContent));
+  }
+
+  test('is asked for where there is none, refused where it is wrong, and then what Copy does', async () => {
+    const { tokenkeep, browser } = on;
+    const card = tokenkeep.card(id);
+    await tokenkeep.front();
+    await tokenkeep.page.select(`${card} .copy-format`, 'template');
+    await tokenkeep.click(`${card} .copy-as`);
+    const { page: manager } = await until('the settings open', async () =>
+      (await browser.pages()).find(({ url }) => url.endsWith('manager.html#settings')),
+    );
+    await until('the fields are listed', async () =>
+      (await manager.$eval('#template_fields', (fields) => fields.textContent)).includes('access_token'),
+    );
+    assert.match(await save(manager, '{{acces_token}}'), /acces_token/);
+    assert.match(await save(manager, 'one\n{{access_token'), /line 2/);
+    const template = '<t a="{{ profile }}">{{access_token}}</t> $HOME `x` {{{{';
+    assert.equal(await save(manager, template), '');
+    const stored = async () => (await tokenkeep.local('settings')).settings?.template;
+    await until('it is stored', async () => (await stored()) === template);
+    await tokenkeep.front();
+    const filled = `<t a="Ada's "app" $HOME">${await tokenkeep.storedToken(id)}</t> $HOME \`x\` {{`;
+    await copied(`${card} .copy-as`);
+    assert.equal(await browser.readClipboard(), filled);
+    await until('it is remembered', async () => (await chosen()) === 'template');
+    const main = `${card} .profile-main`;
+    await until('the button says so', async () => (await tokenkeep.text(main)) === 'Copy Own template');
+    await copied(main);
+    assert.equal(await browser.readClipboard(), filled);
   });
 });

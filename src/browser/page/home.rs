@@ -7,15 +7,18 @@ use web_sys::{Element, EventTarget, HtmlElement, HtmlProgressElement, HtmlSelect
 use crate::diagnosis::{Finding, Fix};
 use crate::flow::{FlowId, StepName};
 use crate::handoff::{self, Format, Subject};
-use crate::profile::{ProfileDraft, ScopeState};
+use crate::profile::{ProfileDraft, ScopeState, Settings};
+use crate::vault;
 use crate::view::{
-    CardState, Command, DetailView, MainAction, PopupView, ProfileView, StepState, StepView, TokenLife, TokenView,
+    CardState, Command, DetailView, MainAction, OWN_TEMPLATE, PopupView, ProfileView, StepState, StepView, TokenLife,
+    TokenView,
 };
 
 use super::setup::Form;
 use super::{announce, ask_for, check, command, copy, dom, load, localise, pass_on, redraw, report, with};
-use crate::browser::api::{answer, api, words};
+use crate::browser::api::{answer, api, object, words};
 use crate::browser::dom::{by_id, children, find, from_template, set_attribute, set_text, set_text_in, show, show_in};
+use crate::browser::storage::{local, read};
 use crate::browser::texts;
 
 /// Listens to clicks below the list: one listener, whatever stands there.
@@ -71,8 +74,16 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
     if is("profile-main") {
         match button.get_attribute("data-action").as_deref() {
             Some("copy") => {
-                let format = with(|page| page.profile(id)?.copy_as.as_deref().and_then(Format::from_id));
-                copy_token(button, id, format.unwrap_or(Format::Raw), false);
+                let chosen = with(|page| page.profile(id)?.copy_as.clone());
+                match chosen.as_deref() {
+                    Some(OWN_TEMPLATE) => copy_by_template(button, id),
+                    format => copy_token(
+                        button,
+                        id,
+                        format.and_then(Format::from_id).unwrap_or(Format::Raw),
+                        false,
+                    ),
+                }
             }
             Some("renew") => renew(id),
             _ => authorize(button, id),
@@ -120,7 +131,10 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         let chosen = button
             .previous_element_sibling()
             .and_then(|select| select.dyn_into::<HtmlSelectElement>().ok());
-        if let Some(format) = chosen.and_then(|select| Format::from_id(&select.value())) {
+        let chosen = chosen.map(|select| select.value()).unwrap_or_default();
+        if chosen == OWN_TEMPLATE {
+            copy_by_template(button, id);
+        } else if let Some(format) = Format::from_id(&chosen) {
             copy_token(button, id, format, true);
         }
     } else if (is("profile-redirect-copy") || fix.as_deref() == Some("copy-uri"))
@@ -140,13 +154,47 @@ fn copy_token(button: &HtmlElement, id: &str, format: Format, chosen: bool) {
     if let Some(text) = text {
         copy(text, button);
     }
+    if chosen {
+        choose(id, format.id());
+    }
+}
+
+fn choose(id: &str, format: &str) {
     let known = with(|page| page.profile(id).and_then(|profile| profile.copy_as.clone()));
-    if chosen && known.as_deref() != Some(format.id()) {
+    if known.as_deref() != Some(format) {
         command(Command::ChooseFormat {
             profile: id.to_owned(),
-            format: format.id().to_owned(),
+            format: format.to_owned(),
         });
     }
+}
+
+/// Copies the token as the person's own template says; where there is none, or one that can't be filled, the settings
+/// open, which say so.
+fn copy_by_template(button: &HtmlElement, id: &str) {
+    let (button, id) = (button.clone(), id.to_owned());
+    spawn_local(async move {
+        let stored = read(&local(), &[vault::SETTINGS_KEY]).await;
+        let settings: Option<Settings> = stored
+            .ok()
+            .and_then(|stored| stored.get(vault::SETTINGS_KEY).ok().flatten());
+        let template = settings.and_then(|settings| settings.template);
+        let filled = template.and_then(|template| {
+            with(|page| {
+                let subject = Subject::new(page.profile(&id)?, page.token(&id)?)?;
+                handoff::fill(&template, &subject).ok()
+            })
+        });
+        if let Some(text) = filled {
+            copy(text, &button);
+            choose(&id, OWN_TEMPLATE);
+            return;
+        }
+        let url = api().runtime().get_url("manager.html#settings");
+        if let Err(error) = answer(api().tabs().create(&object([("url", url.into())]))).await {
+            announce(&words(&error));
+        }
+    });
 }
 
 /// The click that starts a flow: the browser is asked for the hosts in the click itself, and the worker is told at the
@@ -284,7 +332,7 @@ fn draw_detail(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
         let inside = from_template("detail-template")?;
         localise(&inside)?;
         let select: HtmlSelectElement = find(&inside, ".copy-format")?;
-        select.set_value(view.copy_as.id());
+        select.set_value(view.copy_as.map_or(OWN_TEMPLATE, Format::id));
         if select.selected_index() < 0 {
             // It has a button of its own.
             select.set_selected_index(0);
@@ -318,8 +366,8 @@ fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result
     };
     set_attribute(&button, "data-action", action)?;
     let text = match (main, view.copy_as) {
-        (MainAction::CopyToken, format) if format != Format::Raw => {
-            let name = texts::text(&["format_", format.id()].concat());
+        (MainAction::CopyToken, format) if format != Some(Format::Raw) => {
+            let name = texts::text(&["format_", format.map_or(OWN_TEMPLATE, Format::id)].concat());
             texts::text_with("action_copy_as", &[&name])
         }
         _ => texts::text(key),

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Element, EventTarget, HtmlInputElement};
+use web_sys::{Element, EventTarget, HtmlInputElement, HtmlTextAreaElement};
 
+use crate::handoff::{TemplateError, check_template, field_names};
 use crate::profile::Settings;
 use crate::vault;
 use crate::view::{Command, Reply};
@@ -44,6 +45,13 @@ pub(super) fn fill() -> Result<(), JsValue> {
         days += &number.to_string();
     }
     by_id::<HtmlInputElement>("remind_days")?.set_value(&days);
+    by_id::<HtmlTextAreaElement>("template")?.set_value(settings.template.as_deref().unwrap_or_default());
+    let fields: Vec<&str> = field_names().collect();
+    set_text(
+        &by_id::<Element>("template_fields")?,
+        &texts::text_with("template_fields", &[&fields.join(", ")]),
+    );
+    draw_template_error(None)?;
     draw_error(None)?;
     // A permission that was taken back in the browser's own settings takes the switch along.
     by_id::<HtmlInputElement>("notify")?.set_checked(settings.notify && permitted);
@@ -55,6 +63,10 @@ pub(super) fn listen() -> Result<(), JsValue> {
     dom::listen(&by_id::<EventTarget>("settings")?, "submit", |event| {
         event.prevent_default();
         report(save_days());
+    })?;
+    dom::listen(&by_id::<EventTarget>("own")?, "submit", |event| {
+        event.prevent_default();
+        report(save_template());
     })?;
     // A click comes from the keyboard as well, and browsers take it for a person's act.
     dom::listen(&by_id::<EventTarget>("notify")?, "click", |event| {
@@ -74,6 +86,31 @@ fn draw_error(code: Option<&str>) -> Result<(), JsValue> {
     let field: HtmlInputElement = by_id("remind_days")?;
     set_attribute(&field, "aria-invalid", if code.is_some() { "true" } else { "false" })?;
     if code.is_some() { field.focus() } else { Ok(()) }
+}
+
+fn draw_template_error(text: Option<&str>) -> Result<(), JsValue> {
+    show(&by_id("template_error")?, text.is_some());
+    set_text(&by_id::<Element>("template_error")?, text.unwrap_or_default());
+    let field: HtmlTextAreaElement = by_id("template")?;
+    set_attribute(&field, "aria-invalid", if text.is_some() { "true" } else { "false" })?;
+    if text.is_some() { field.focus() } else { Ok(()) }
+}
+
+/// An empty one is none.
+fn save_template() -> Result<(), JsValue> {
+    let typed = by_id::<HtmlTextAreaElement>("template")?.value();
+    if let Err(error) = check_template(&typed) {
+        let text = match &error {
+            TemplateError::UnknownField { name } => texts::text_with("error_template_unknown", &[name]),
+            TemplateError::Unclosed { line } => texts::text_with("error_template_unclosed", &[&line.to_string()]),
+        };
+        return draw_template_error(Some(&text));
+    }
+    save(Settings {
+        template: Some(typed).filter(|typed| !typed.is_empty()),
+        ..stored()
+    });
+    draw_template_error(None)
 }
 
 fn save_days() -> Result<(), JsValue> {
