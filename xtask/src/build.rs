@@ -217,7 +217,7 @@ fn optimize(workspace: &Workspace, tools: &Tools, wasm: &Path) -> Result<()> {
     }
     // Without a limit binaryen inlines every function that has one caller; as functions of their own the large ones
     // compress much better and are hardly larger.
-    command.arg("--one-caller-inline-max-function-size=100");
+    command.arg("--one-caller-inline-max-function-size=50");
     // No data lies in the first KiB: it is the far end of the stack.
     command.arg("--low-memory-unused");
     process::run(
