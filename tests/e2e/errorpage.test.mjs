@@ -90,7 +90,7 @@ describe("LinkedIn's error page", () => {
     const flow = await tokenkeep.authorize(id);
     const { result, finding, button } = await stopsWith(id, flow, 'invalid_client_id');
     assert.match(finding.what, /does not know this Client ID/);
-    assert.match(finding.evidence, /77sandboxnobody/);
+    assert.match(finding.evidence, /The passed in client_id is invalid/);
     await result.click(button);
     await result.fillSetup({ client_id, client_secret });
     await result.click('#setup_save');
