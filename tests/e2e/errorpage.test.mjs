@@ -40,7 +40,7 @@ async function stopsWith(id, flow, code) {
   const result = await resultPage(flow);
   const finding = await result.finding(id);
   await until("LinkedIn's tab is closed", async () =>
-    (await browser.tabs()).every(({ url }) => !url.startsWith('https://www.linkedin.com/')),
+    (await browser.tabs()).every(({ url }) => !url.startsWith(AUTHORIZATION)),
   );
   const counters = await sandbox.counters();
   assert.equal(counters.redirect_host_requests, 0);
