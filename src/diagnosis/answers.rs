@@ -194,7 +194,7 @@ pub(super) static TOKEN_ANSWERS: &[Answer] = &[
         "access_denied",
         "application tokens",
         "two_legged_denied",
-        Fix::AuthorizeAgain,
+        Fix::EditProfile,
     ),
     row("unsupported_grant_type", "", "client_not_enabled", Fix::EditProfile),
     row("unauthorized_client", "", "client_not_enabled", Fix::EditProfile),

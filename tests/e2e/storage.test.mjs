@@ -46,6 +46,30 @@ test('profiles that two pages save at once are all kept', async () => {
   assert.deepEqual(names, Array.from({ length: 20 }, (_, number) => `profile ${number}`).sort());
 });
 
+test('two clicks on Save are one profile, and a form that was refused can be sent again', async () => {
+  const { tokenkeep, sandbox } = on;
+  const { client_id, client_secret } = sandbox.ready.app;
+  const twice = () =>
+    tokenkeep.page.evaluate(() => {
+      const button = document.querySelector('#setup_save');
+      button.click();
+      button.click();
+    });
+  await tokenkeep.fillSetup({ client_id, client_secret, redirect_uri: '/callback', scope: 'openid', name: 'once' });
+  await twice();
+  await until('what is wrong is said', () => tokenkeep.visible('#redirect_uri_error'));
+  await tokenkeep.fillSetup({ redirect_uri: 'http://localhost:8585/callback' });
+  await twice();
+  const [{ id }] = await until('it is saved', async () => {
+    const index = await tokenkeep.index();
+    return index.length > 0 && index;
+  });
+  await tokenkeep.profileShown(id);
+  // What a second save would have made stands behind this one in the worker's queue.
+  await tokenkeep.addProfile({ client_id, client_secret, redirect_uri: 'http://localhost:8585/callback', scope: 'openid', name: 'other' });
+  assert.deepEqual((await tokenkeep.index()).map(({ name }) => name).sort(), ['once', 'other']);
+});
+
 test('an edit keeps the secret that is not entered again, and asks for it when the client changes', async () => {
   const { tokenkeep } = on;
   const id = await tokenkeep.addSandboxProfile('live_https');

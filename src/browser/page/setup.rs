@@ -34,6 +34,8 @@ pub(super) struct Form {
     filled: bool,
     /// Whether a flow starts once it is confirmed that other scopes may end the present tokens.
     authorize: bool,
+    /// Whether it is on its way to the worker: a second click must not make a second profile.
+    sent: bool,
 }
 
 impl Form {
@@ -44,6 +46,7 @@ impl Form {
             draft: None,
             filled: false,
             authorize: false,
+            sent: false,
         }
     }
 
@@ -59,9 +62,7 @@ impl Form {
     pub(super) fn edit(profile: &Profile) -> Self {
         Self {
             profile: Some(profile.clone()),
-            draft: None,
-            filled: false,
-            authorize: false,
+            ..Self::new()
         }
     }
 }
@@ -387,9 +388,20 @@ fn explain(errors: &[FieldError]) -> Vec<(&'static str, String)> {
         .collect()
 }
 
+fn mark_sent(sent: bool) {
+    with(|page| {
+        if let Some(form) = &mut page.form {
+            form.sent = sent;
+        }
+    });
+}
+
 /// Checks the form, asks for the hosts in the click, and sends the profile to the worker.
 /// Other scopes than those of a living token are `confirmed` first.
 fn submit(authorize: bool, confirmed: bool) -> Result<(), JsValue> {
+    if with(|page| page.form.as_ref().is_some_and(|form| form.sent)) {
+        return Ok(());
+    }
     let draft = draft()?;
     let (id, keep) = with(|page| {
         let profile = page.form.as_ref().and_then(|form| form.profile.as_ref());
@@ -421,11 +433,15 @@ fn submit(authorize: bool, confirmed: bool) -> Result<(), JsValue> {
         });
         return by_id::<HtmlDialogElement>("scope_warning")?.show_modal();
     }
+    mark_sent(true);
     let asked = authorize.then(|| ask_for(&profile.hosts()));
     spawn_local(async move {
         let draft = Box::new(draft);
-        let sent = send(&Command::SaveProfile { id, draft, authorize }).await;
-        match sent {
+        let reply = send(&Command::SaveProfile { id, draft, authorize }).await;
+        if !matches!(reply, Ok(Reply::Saved { .. })) {
+            mark_sent(false);
+        }
+        match reply {
             Ok(Reply::Saved { profile }) => {
                 // The form goes when the profile has come: without any, a redraw in between would begin a first run.
                 let loaded = load().await;

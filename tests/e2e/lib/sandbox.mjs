@@ -83,14 +83,14 @@ export class Sandbox {
     return this.#call('POST', '/grants', { client_id: clientId, member, scopes });
   }
 
+  /** Adds an app, or changes what is named of one. */
+  app(changes) {
+    return this.#call('POST', '/apps', changes);
+  }
+
   /** The member removes the app: every token of the two dies. */
   revoke(clientId, member) {
     return this.#call('POST', '/revoke', { client_id: clientId, member });
-  }
-
-  /** Switches on LinkedIn's odd ways; those left out are off. */
-  quirks(quirks) {
-    return this.#call('POST', '/quirks', quirks);
   }
 
   /** How the authorization answer reaches the redirect URI. */

@@ -1,0 +1,309 @@
+// Tokens of the app itself (2-legged, the client credentials grant): no member, no tab, no redirect.
+
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+
+import { onlyIn, stage } from './lib/stage.mjs';
+import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { until } from './lib/until.mjs';
+
+const on = await stage();
+const PROVIDER = 'linkedin-application';
+const HALF_HOUR_MS = 30 * 60_000;
+const LINKEDIN = 'https://www.linkedin.com/*';
+
+beforeEach(async () => {
+  const { tokenkeep, browser } = on;
+  await browser.setPrompts('allow');
+  await tokenkeep.startOver();
+  await tokenkeep.removeHosts();
+});
+
+/** What the form is given; the seeded app has the grant. */
+function application(more) {
+  const { client_id, client_secret } = on.sandbox.ready.legacy_app;
+  return { provider: PROVIDER, client_id, client_secret, name: 'the app itself', ...more };
+}
+
+/** Saves a profile with Save and authorize, and returns its id. */
+async function begin(more) {
+  const { tokenkeep } = on;
+  await tokenkeep.fillSetup(application(more));
+  await tokenkeep.click('#setup_submit');
+  const id = await until('the profile is saved', async () => (await tokenkeep.index())[0]?.id);
+  await tokenkeep.profileShown(id);
+  return id;
+}
+
+/** The same with the token that it brings. */
+async function withToken() {
+  const id = await begin();
+  await on.tokenkeep.inState(id, 'token');
+  return { id, first: await stored(id) };
+}
+
+async function stored(id) {
+  return (await on.tokenkeep.local(`token:${id}`))[`token:${id}`];
+}
+
+/** Changes the stored token, as if time had gone by. */
+async function change(id, members) {
+  const record = await stored(id);
+  Object.assign(record.token, members);
+  await on.tokenkeep.page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${id}`, record);
+}
+
+function renewed(id, first) {
+  return until('a new token is stored', async () => {
+    const now = await stored(id);
+    return now.token.access_token !== first.token.access_token && now;
+  });
+}
+
+async function pressRenew(id) {
+  await on.tokenkeep.expand(id);
+  await on.tokenkeep.click(`${on.tokenkeep.card(id)} .profile-renew`);
+}
+
+/** Nobody was sent anywhere, and every token request was one of the app itself. */
+async function onlyTheGrant() {
+  const log = await on.sandbox.log();
+  const asked = log.map(({ method, host, path }) => `${method} ${host}${path}`);
+  assert.deepEqual(new Set(asked), new Set(['POST www.linkedin.com/oauth/v2/accessToken']));
+  for (const { form, headers } of log) {
+    assert.deepEqual(Object.keys(form).sort(), ['client_id', 'client_secret', 'grant_type']);
+    assert.equal(form.grant_type, 'client_credentials');
+    assert.equal(headers.cookie, false);
+    assert.equal(headers.authorization, undefined);
+  }
+  assert.deepEqual(await on.tokenkeep.sessionRules(), [], 'no rule is left');
+}
+
+/** Counts the tabs that open while something is done. */
+async function tabsOpened(act) {
+  const { browser } = on;
+  const before = (await browser.pages()).map(({ url }) => url).sort();
+  let opened = 0;
+  const count = (target) => (opened += target.type() === 'page' ? 1 : 0);
+  browser.browser.on('targetcreated', count);
+  await act();
+  browser.browser.off('targetcreated', count);
+  assert.deepEqual((await browser.pages()).map(({ url }) => url).sort(), before);
+  return opened;
+}
+
+describe('the form', () => {
+  test('asks for neither redirect URI nor scopes, and names LinkedIn alone', async () => {
+    const { tokenkeep } = on;
+    await tokenkeep.shown('view-setup');
+    for (const field of ['#redirect_uri', '#scope']) assert.equal(await tokenkeep.visible(field), true, field);
+    await tokenkeep.page.$eval('#advanced', (more) => {
+      more.open = true;
+    });
+    assert.equal(await tokenkeep.visible('#renew_in_tab'), true);
+    await tokenkeep.page.select('#provider', PROVIDER);
+    for (const field of ['#redirect_uri', '#scope', '.scope-suggestion', '#renew_in_tab']) {
+      assert.equal(await tokenkeep.visible(field), false, field);
+    }
+    assert.equal(await tokenkeep.text('#setup_hosts'), 'Next, allow access to LinkedIn.');
+    // Back again: what was typed is still there.
+    await tokenkeep.page.select('#provider', 'linkedin');
+    assert.equal(await tokenkeep.page.$eval('#scope', (field) => field.checkVisibility() && field.value), 'openid profile email');
+  });
+
+  test('does not mind what the hidden fields hold, but wants the secret', async () => {
+    const { tokenkeep } = on;
+    await tokenkeep.fillSetup(application({ client_secret: '', redirect_uri: 'no address', scope: '"' }));
+    await tokenkeep.click('#setup_save');
+    await until('the secret is asked for', () => tokenkeep.visible('#client_secret_error'));
+    assert.deepEqual(await tokenkeep.index(), []);
+    await tokenkeep.fillSetup(application());
+    await tokenkeep.click('#setup_save');
+    const id = await until('the profile is saved', async () => (await tokenkeep.index())[0]?.id);
+    await tokenkeep.inState(id, 'ready');
+    assert.equal(await tokenkeep.text(`${tokenkeep.card(id)} .profile-main`), 'Get token');
+    await tokenkeep.expand(id);
+    assert.equal(await tokenkeep.visible(`${tokenkeep.card(id)} .redirect`), false);
+    assert.deepEqual(await on.sandbox.log(), []);
+  });
+});
+
+describe('Get token', () => {
+  test('brings a token for half an hour, with no tab and no host but LinkedIn', async () => {
+    const { tokenkeep } = on;
+    await tokenkeep.fillSetup(application());
+    await tokenkeep.click('#setup_save');
+    const id = await until('the profile is saved', async () => (await tokenkeep.index())[0]?.id);
+    await tokenkeep.inState(id, 'ready');
+    assert.deepEqual(await tokenkeep.hosts(), []);
+    const opened = await tabsOpened(async () => {
+      await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
+      await tokenkeep.inState(id, 'token');
+    });
+    assert.equal(opened, 0);
+    assert.deepEqual(await tokenkeep.hosts(), [LINKEDIN]);
+    const { token } = await stored(id);
+    assert.match(token.access_token, /^\S{40,}$/);
+    assert.equal(token.expires_ms - token.obtained_ms, HALF_HOUR_MS);
+    assert.equal(token.refresh_token ?? null, null);
+    assert.equal(token.account ?? null, null, 'it is nobody’s');
+    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .profile-left`), /^(29|30) minutes/);
+    await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
+    await until('it is on the clipboard', async () => (await on.browser.readClipboard()) === token.access_token);
+    await onlyTheGrant();
+  });
+
+  test('the same by Save and authorize', async () => {
+    const { tokenkeep } = on;
+    let id;
+    const opened = await tabsOpened(async () => {
+      id = await begin();
+      await tokenkeep.inState(id, 'token');
+    });
+    assert.equal(opened, 0);
+    assert.deepEqual(await tokenkeep.hosts(), [LINKEDIN]);
+    assert.equal((await on.sandbox.tokenRequests()).length, 1);
+    await onlyTheGrant();
+  });
+
+  test('sends nothing while its host is refused', onlyIn('firefox', "Chromium's prompt can't be answered without a display"), async () => {
+    const { tokenkeep, sandbox, browser } = on;
+    await browser.setPrompts('ask');
+    const id = await begin();
+    await browser.answerPrompt('refuse');
+    const { what } = await tokenkeep.finding(id);
+    assert.match(what, /www\.linkedin\.com/);
+    assert.deepEqual(await sandbox.log(), []);
+  });
+
+  for (const [name, more, fault, code, words] of [
+    ['a wrong secret', { client_secret: 'Sandbox2Legged02' }, undefined, 'client_authentication_failed', /did not accept the client secret/],
+    ['an unknown client id', { client_id: '86sandboxnobody' }, undefined, 'invalid_client_id', /does not know this Client ID/],
+    ['an outage', {}, { kind: 'answer', status: 503 }, 'token_server_error', /error of its own/],
+    ['half an answer', {}, { kind: 'cut' }, 'token_cut', /broke off/],
+  ]) {
+    test(`explains ${name}`, async () => {
+      const { tokenkeep, sandbox } = on;
+      if (fault) await sandbox.fault('token', fault);
+      let id;
+      const opened = await tabsOpened(async () => {
+        id = await begin(more);
+        await tokenkeep.inState(id, 'failed');
+      });
+      assert.equal(opened, 0);
+      assert.equal((await tokenkeep.engine()).ended[id].finding.code, code);
+      const finding = await tokenkeep.finding(id);
+      assert.match(finding.what, words);
+      assert.ok(!JSON.stringify(finding).includes(application(more).client_secret));
+      assert.equal(await stored(id), undefined);
+      assert.equal((await sandbox.tokenRequests()).length, 1);
+      assert.equal(await tokenkeep.text(`${tokenkeep.card(id)} .profile-main`), 'Get token');
+    });
+  }
+
+  test('an app without the grant is told so, and the button leads to the kind of app', async () => {
+    const { tokenkeep, sandbox } = on;
+    const { client_id, client_secret } = sandbox.ready.app;
+    const id = await begin({ client_id, client_secret });
+    const finding = await tokenkeep.finding(id);
+    assert.equal((await tokenkeep.engine()).ended[id].finding.code, 'two_legged_denied');
+    assert.match(finding.what, /may not create application tokens/);
+    assert.match(finding.evidence, /not allowed to create application tokens/);
+    const button = `${tokenkeep.card(id)} .finding-action`;
+    assert.equal(await tokenkeep.text(button), 'Edit profile');
+    await tokenkeep.click(button);
+    await tokenkeep.shown('view-setup');
+    assert.equal(await tokenkeep.page.$eval('#provider', (select) => select.value), PROVIDER);
+    // As a member it works, with the secret that is stored.
+    await tokenkeep.fillSetup({
+      provider: 'linkedin',
+      client_secret,
+      redirect_uri: sandbox.ready.redirect_hosts.live_https,
+      scope: 'openid profile email',
+    });
+    const { ended } = await tokenkeep.engine();
+    const tabs = new Set((await on.browser.pages()).map(({ page }) => page));
+    await tokenkeep.click('#setup_submit');
+    const flow = await tokenkeep.startedFlow(id, new Set([ended[id].flow]), tabs);
+    await flow.complete();
+    await tokenkeep.inState(id, 'token');
+  });
+
+  test('after a failure the next one works', async () => {
+    const { tokenkeep, sandbox } = on;
+    await sandbox.fault('token', { kind: 'reset' }, 5);
+    const id = await begin();
+    await tokenkeep.inState(id, 'failed');
+    await sandbox.reset();
+    await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
+    await tokenkeep.inState(id, 'token');
+  });
+});
+
+describe('renewal', () => {
+  test('by a click is the same grant once more, without a tab', async () => {
+    const { tokenkeep, sandbox } = on;
+    const { id, first } = await withToken();
+    assert.equal(await tabsOpened(async () => {
+      await pressRenew(id);
+      await renewed(id, first);
+    }), 0);
+    const { token } = await stored(id);
+    assert.equal(token.expires_ms - token.obtained_ms, HALF_HOUR_MS);
+    assert.equal(await tokenkeep.state(id), 'token');
+    assert.equal((await sandbox.tokenRequests()).length, 2);
+    await onlyTheGrant();
+  });
+
+  test('fifty commands at once are one request', async () => {
+    const { id, first } = await withToken();
+    await on.sandbox.fault('token', { kind: 'delay', ms: 800 });
+    await on.tokenkeep.page.evaluate(
+      (profile) => Promise.all(Array.from({ length: 50 }, () => chrome.runtime.sendMessage({ Renew: { profile } }))),
+      id,
+    );
+    await renewed(id, first);
+    assert.equal((await on.sandbox.tokenRequests()).length, 2);
+  });
+
+  test('comes by itself three minutes before the end, all pages closed and the worker stopped', async () => {
+    const { tokenkeep, sandbox, browser } = on;
+    const { id, first } = await withToken();
+    await change(id, { obtained_ms: Date.now() - 28 * 60_000, expires_ms: Date.now() + 2 * 60_000 });
+    await tokenkeep.page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1500 }));
+    // A browser needs a tab.
+    await browser.newPage();
+    await tokenkeep.page.close();
+    await browser.killWorker();
+    await until('LinkedIn is asked again', async () => (await sandbox.tokenRequests()).length === 2);
+    on.tokenkeep = await Tokenkeep.open(browser);
+    const { token } = await renewed(id, first);
+    assert.ok(token.expires_ms > Date.now() + 28 * 60_000);
+    await onlyTheGrant();
+  });
+
+  test('a token that has ended is shown so, and the main button gets the next', async () => {
+    const { tokenkeep } = on;
+    const { id, first } = await withToken();
+    await tokenkeep.expand(id);
+    await change(id, { expires_ms: Date.now() + 1200 });
+    await tokenkeep.inState(id, 'expired');
+    await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
+    await renewed(id, first);
+    await tokenkeep.inState(id, 'token');
+    await onlyTheGrant();
+  });
+
+  test('that LinkedIn no longer allows keeps the token and says why', async () => {
+    const { tokenkeep, sandbox } = on;
+    const { id, first } = await withToken();
+    await sandbox.app({ client_id: application().client_id, two_legged: false });
+    await pressRenew(id);
+    const what = `${tokenkeep.card(id)} .finding-what`;
+    await until('it is explained', () => tokenkeep.visible(what));
+    assert.match(await tokenkeep.text(what), /may not create application tokens/);
+    assert.equal((await stored(id)).token.access_token, first.token.access_token);
+    assert.equal(await tokenkeep.state(id), 'token', 'what lives can be copied');
+    assert.equal((await sandbox.tokenRequests()).length, 2);
+  });
+});
