@@ -201,7 +201,7 @@ const STATES = [
     async ({ popup }) => {
       await popup.reload();
       await popup.fillSetup({ scope: 'openid r_liteprofile r_member_social' });
-      await popup.click('#advanced > summary');
+      await open(popup, '#advanced');
     },
   ],
   [
@@ -210,6 +210,7 @@ const STATES = [
     async ({ popup }) => {
       await popup.reload();
       await popup.fillSetup({ provider: 'linkedin-application' });
+      await open(popup, '#advanced');
     },
   ],
   [
@@ -250,10 +251,11 @@ const STATES = [
     'tab',
     async ({ browser, flow }) => {
       await flow.complete();
-      return until('the result page is open', async () => {
-        const { page } = (await browser.pages()).find(({ url }) => url === `${browser.origin}/popup.html#${flow.id}`);
-        return (await page.$('li.profile[data-state="token"]')) && page;
-      });
+      const page = await until('the result page is open', async () =>
+        (await browser.pages()).find(({ url }) => url === `${browser.origin}/popup.html#${flow.id}`)?.page,
+      );
+      await new Tokenkeep(browser, page).inState(flow.profile, 'token');
+      return page;
     },
   ],
   [
@@ -298,18 +300,18 @@ const STATES = [
     'last-day',
     'popup',
     async (studio) => {
-      await studio.startOver();
-      const { client_id, client_secret } = studio.sandbox.ready.refresh_app;
-      const check = await studio.token({ client_id, client_secret });
-      await check.change({ obtained_ms: Date.now() - 59.4 * DAY_MS, expires_ms: Date.now() + 0.6 * DAY_MS });
-      await until('it says so', async () => !/day/.test(await studio.popup.text(`${check.card} .token-left`)));
+      const popup = await studio.startOver();
+      const [id] = await studio.profiles(['Production', {}, { renew_automatically: false }]);
+      await studio.give(id, 0.6, { refresh_token: 'AQX-a-refresh-token-that-nobody-knows', refresh_expires_ms: Date.now() + 200 * DAY_MS });
+      await popup.expand(id);
+      studio.check = new Check(popup, id);
     },
   ],
   [
     'expired',
     'popup',
     async ({ popup, check }) => {
-      await check.change({ expires_ms: Date.now() - DAY_MS });
+      await check.change({ expires_ms: Date.now() - DAY_MS / 2 });
       await popup.inState(check.id, 'expired');
     },
   ],
@@ -388,7 +390,8 @@ const STATES = [
     async (studio) => {
       await studio.startOver();
       studio.ids = await studio.four();
-      await studio.popup.reload();
+      // What failed opens by itself.
+      await studio.popup.click(`${studio.popup.card(studio.ids[3])} .profile-toggle`);
     },
   ],
   ['four-open', 'popup', ({ popup, ids }) => popup.expand(ids[0])],
@@ -493,6 +496,11 @@ const STATES = [
 /** The same in a browser that runs no WebAssembly. */
 const BROKEN = [['webassembly-off', 'tab', (studio) => void studio]];
 
+/** Opens a part that is closed at first. */
+function open({ page }, selector) {
+  return page.$eval(selector, (details) => void (details.open = true));
+}
+
 /** What is wrong, and the pictures that show it. */
 const problems = new Map();
 let count = 0;
@@ -500,6 +508,8 @@ let count = 0;
 /** Pictures of a state at each size in each scheme. */
 async function portray(browser, page, kind, state) {
   await page.bringToFront();
+  // Nothing is pointed at.
+  await page.mouse.move(0, 0);
   for (const [size, { width, tab, scale: deviceScaleFactor = 1 }] of Object.entries(SIZES[kind])) {
     await page.setViewport({ width, height: HEIGHT[kind], deviceScaleFactor });
     if (tab !== undefined) {

@@ -26,7 +26,7 @@ export async function axeViolations(page) {
 export function misfits(page) {
   return page.evaluate(() => {
     const CHOSEN =
-      '.profile-name, .profile-redirect, .token-value, .tag, .row-name, .row-app, .row-client, .row-account, .found-name, .sign';
+      '.profile-name, .tag, .token-value, .row-name, .row-app, .row-client, .row-account, .found-name, .sign';
     const LEADS =
       'h1, h2:not(.profile-head), h3, .profile-name, .row-name, .found-name, .export-name, .trace-name, .product-name, .finding-what';
     const found = new Set();
