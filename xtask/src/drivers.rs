@@ -133,6 +133,19 @@ pub(crate) fn bench(workspace: &Workspace, browser: Browser) -> Result<ExitCode>
     })
 }
 
+/// `cargo xtask screenshots`
+pub(crate) fn screenshots(workspace: &Workspace, browser: Browser, only: Option<&str>) -> Result<ExitCode> {
+    on_stage(workspace, browser, |stage| {
+        let directory = workspace.target().join("screenshots").join(browser.name());
+        let mut command = stage.driver("screenshots.mjs", browser)?;
+        command.env("TOKENKEEP_SCREENSHOTS", directory);
+        if let Some(only) = only {
+            command.args(["--only", only]);
+        }
+        process::status(&mut command)
+    })
+}
+
 /// Sets up and builds everything for one browser, then hands on how the driver ended.
 fn on_stage(
     workspace: &Workspace,

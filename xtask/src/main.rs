@@ -62,6 +62,11 @@ enum Command {
     Soak(SoakArgs),
     /// Measure popup, capture and sizes against the budgets
     Bench(BenchArgs),
+    /// Take pictures of every page in every state (target/screenshots/<browser>) and check that nothing is cut off
+    ///
+    /// Each in light and dark, at its own width, as at 200 % zoom, and 360 px wide. On each, nothing may be cut off,
+    /// overlap its card or be too small to read, and no rule of axe-core may be broken; what is wrong is listed at the end.
+    Screenshots(ScreenshotsArgs),
 }
 
 #[derive(Args)]
@@ -114,6 +119,16 @@ struct BenchArgs {
     browser: Browser,
 }
 
+#[derive(Args)]
+struct ScreenshotsArgs {
+    /// The browser to use
+    #[arg(long, value_enum, default_value_t = Browser::Chromium)]
+    browser: Browser,
+    /// Take pictures only of states whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli.command) {
@@ -148,6 +163,9 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Soak(args) => return drivers::soak(&workspace, args.browser, args.flows, args.seed),
         Command::Bench(args) => return drivers::bench(&workspace, args.browser),
+        Command::Screenshots(args) => {
+            return drivers::screenshots(&workspace, args.browser, args.only.as_deref());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,12 @@
 import { Chromium } from './chromium.mjs';
 import { Firefox } from './firefox.mjs';
 
+/** Options of a browser that does not run WebAssembly. */
+export const WITHOUT_WEBASSEMBLY = {
+  chromium: { args: ['--js-flags=--jitless'] },
+  firefox: { preferences: { 'javascript.options.wasm': false, 'javascript.options.wasm_trustedprincipals': false } },
+};
+
 const KINDS = { chromium: Chromium, firefox: Firefox };
 
 /**
