@@ -238,6 +238,14 @@ pub(super) fn draw() -> Result<(), JsValue> {
     draw_scopes()
 }
 
+/// A form that is left keeps no secret in its field.
+pub(super) fn forget_secret() -> Result<(), JsValue> {
+    if with(|page| page.form.is_none()) {
+        input("client_secret")?.set_value("");
+    }
+    Ok(())
+}
+
 /// Says which hosts the browser will be asked for, and leaves out the fields that only a member's token needs.
 fn draw_hosts() -> Result<(), JsValue> {
     let provider = provider::by_id(&draft()?.provider);
