@@ -327,6 +327,7 @@ fn remember(keys: &str) {
 
 /// Draws what is so now.
 fn redraw() -> Result<(), JsValue> {
+    setup::forget_secret()?;
     if is_manager() {
         return manager::redraw();
     }

@@ -183,6 +183,10 @@ pub(super) fn draw() -> Result<(), JsValue> {
     set_text(&by_id::<Element>("setup_title")?, &title);
     let set = |id: &str, value: &str| input(id).map(|input| input.set_value(value));
     set("client_secret", "")?;
+    // What another profile chose, or a version of its own, is no choice for this one.
+    let app = draft.as_ref().map(|draft| draft.provider.as_str());
+    let app = app.filter(|app| provider::by_id(app).is_some()).unwrap_or("linkedin");
+    by_id::<HtmlSelectElement>("provider")?.set_value(app);
     if let Some(profile) = &profile {
         set("client_id", &profile.client_id)?;
         set("redirect_uri", profile.redirect_uri.as_str())?;
@@ -195,10 +199,6 @@ pub(super) fn draw() -> Result<(), JsValue> {
         set("redirect_uri", &draft.redirect_uri)?;
         set("scope", &draft.scope)?;
         set("profile_name", &draft.name)?;
-        // One that this version does not know leaves the choice as it is.
-        if provider::by_id(&draft.provider).is_some() {
-            by_id::<HtmlSelectElement>("provider")?.set_value(&draft.provider);
-        }
     } else {
         let scopes = provider::by_id("linkedin").map(|linkedin| linkedin.default_scopes.join(" "));
         set("client_id", "")?;
@@ -237,6 +237,14 @@ pub(super) fn draw() -> Result<(), JsValue> {
     draw_hosts()?;
     draw_sign()?;
     draw_scopes()
+}
+
+/// A form that is left keeps no secret in its field.
+pub(super) fn forget_secret() -> Result<(), JsValue> {
+    if with(|page| page.form.is_none()) {
+        input("client_secret")?.set_value("");
+    }
+    Ok(())
 }
 
 /// Says which hosts the browser will be asked for, and leaves out the fields that only a member's token needs.

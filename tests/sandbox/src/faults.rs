@@ -11,8 +11,9 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::http::Reply;
+use crate::http::{Reply, Request, escape_html};
 
 /// A body that may break off.
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
@@ -65,6 +66,12 @@ pub(crate) enum Fault {
     Huge { bytes: u64 },
     /// A redirect instead of the answer.
     Redirect { status: u16, location: String },
+    /// An error that says the request's form and credentials back, encoded and not, in JSON or as a page.
+    Echo {
+        status: u16,
+        #[serde(default = "json_type")]
+        content_type: String,
+    },
     /// Any other answer instead of the real one.
     Answer {
         status: u16,
@@ -91,6 +98,7 @@ impl Fault {
             Self::Cut => "cut",
             Self::Huge { .. } => "huge",
             Self::Redirect { .. } => "redirect",
+            Self::Echo { .. } => "echo",
             Self::Answer { .. } => "answer",
         }
     }
@@ -106,7 +114,31 @@ impl Fault {
             Self::Delay { .. } | Self::Cut => real.map(|reply| reply.status.as_u16()),
             Self::Hang | Self::Reset => None,
             Self::Huge { .. } => Some(200),
-            Self::Redirect { status, .. } | Self::Answer { status, .. } => Some(*status),
+            Self::Redirect { status, .. } | Self::Echo { status, .. } | Self::Answer { status, .. } => Some(*status),
+        }
+    }
+
+    /// What it is for this request: an echo becomes the answer that it gives.
+    pub(crate) fn to(self, request: &Request) -> Self {
+        let Self::Echo { status, content_type } = self else {
+            return self;
+        };
+        let mut said: Vec<&str> = request.form.values().collect();
+        said.extend(request.header("authorization"));
+        let encoded = String::from_utf8_lossy(&request.body);
+        said.push(&encoded);
+        let said = said.join(" ");
+        let body = if content_type == json_type() {
+            // The members in which OAuth and LinkedIn's API give their reasons.
+            json!({"error": "invalid_request", "error_description": said, "code": "ECHO", "message": said}).to_string()
+        } else {
+            ["<html><p>", &escape_html(&said), "</p></html>"].concat()
+        };
+        Self::Answer {
+            status,
+            content_type,
+            body,
+            headers: BTreeMap::new(),
         }
     }
 }
@@ -169,6 +201,8 @@ pub(crate) async fn send(fault: Option<Fault>, real: Option<Reply>) -> Result<Re
         Some(Fault::Cut) => Ok(cut(real)),
         Some(Fault::Huge { bytes }) => Ok(huge(bytes)),
         Some(Fault::Redirect { status, location }) => Ok(response(Reply::redirect(code(status), &location))),
+        // It was told its request before.
+        Some(Fault::Echo { status, .. }) => Ok(response(Reply::empty(code(status)))),
         Some(Fault::Answer {
             status,
             content_type,

@@ -75,6 +75,11 @@ impl Params {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Every value, in order.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, value)| value.as_str())
+    }
+
     /// These pairs, followed by `others`.
     pub(crate) fn chain(mut self, others: &Self) -> Self {
         self.0.extend(others.0.iter().cloned());

@@ -127,7 +127,7 @@ async fn handle(shared: &Shared, host: Host, request: hyper::Request<Incoming>) 
             None => real.as_ref().map(|reply| reply.status.as_u16()),
         };
         state.log.settle(id, status, fault.as_ref().map(Fault::kind));
-        (fault, real)
+        (fault.map(|fault| fault.to(&request)), real)
     };
     send(fault, real).await
 }

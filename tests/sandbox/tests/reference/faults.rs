@@ -128,6 +128,24 @@ async fn huge_streams_that_many_bytes_of_json() {
 }
 
 #[tokio::test]
+async fn echo_says_the_request_back() {
+    let client = Client::start().await;
+    fault(&client, "token", &json!({"kind": "echo", "status": 418})).await;
+    let answer = client.form(TOKEN, &[("code", "a+b/c=="), ("x", "y")]).await;
+    assert_eq!(answer.status, 418);
+    assert_eq!(answer.json()["error_description"], "a+b/c== y code=a%2Bb%2Fc%3D%3D&x=y");
+    fault(
+        &client,
+        "token",
+        &json!({"kind": "echo", "status": 400, "content_type": "text/html"}),
+    )
+    .await;
+    let answer = client.form(TOKEN, &[("code", "<b>")]).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("&lt;b&gt;"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn redirect_and_answer_replace_the_real_answer() {
     let (client, exchange) = with_code().await;
     for status in [301, 302, 303, 307, 308] {
