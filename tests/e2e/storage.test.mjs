@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { stage } from './lib/stage.mjs';
+import { Manager } from './lib/manager.mjs';
 import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
@@ -68,6 +70,30 @@ test('two clicks on Save are one profile, and a form that was refused can be sen
   // What a second save would have made stands behind this one in the worker's queue.
   await tokenkeep.addProfile({ client_id, client_secret, redirect_uri: 'http://localhost:8585/callback', scope: 'openid', name: 'other' });
   assert.deepEqual((await tokenkeep.index()).map(({ name }) => name).sort(), ['once', 'other']);
+});
+
+test('what is stored while a page opens shows in it', async () => {
+  const { tokenkeep, browser } = on;
+  const id = await tokenkeep.addSandboxProfile('live_https');
+  const key = `profile:${id}`;
+  const { [key]: profile } = await tokenkeep.local(key);
+  for (const [Page, name] of [
+    [Tokenkeep, '.profile-name'],
+    [Manager, '.row-name'],
+  ]) {
+    // The page reads, is compiled, draws and only then listens: the change comes at every stage of that.
+    for (let late = 0; late <= 400; late += 25) {
+      const opening = Page.open(browser);
+      await pause(late);
+      const changed = { ...profile, name: `changed after ${late} ms` };
+      await tokenkeep.page.evaluate((record, value) => chrome.storage.local.set({ [record]: value }), key, changed);
+      const opened = await opening;
+      await until(`${name} says that it ${changed.name}`, async () => (await opened.text(name)) === changed.name, {
+        timeout: 5_000,
+      });
+      await opened.page.close();
+    }
+  }
 });
 
 test('an edit keeps the secret that is not entered again, and asks for it when the client changes', async () => {

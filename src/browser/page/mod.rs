@@ -139,7 +139,7 @@ pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<S
     redraw()?;
     // The rest can wait until the main action stands.
     setup::listen()?;
-    on_changed(|changes, area| report(changed(&changes, area)));
+    follow_storage();
     // Time left is text, and time goes by.
     dom::every(1000, || {
         check::try_again();
@@ -168,7 +168,7 @@ pub async fn manager(tab: Promise, engine: Promise, records: Promise, shown: Vec
     manager::listen()?;
     setup::listen()?;
     manager::arrive(false)?;
-    on_changed(|changes, area| report(changed(&changes, area)));
+    follow_storage();
     dom::every(1000, || report(redraw()));
     Ok(())
 }
@@ -184,6 +184,16 @@ fn speak() -> Result<(), JsValue> {
         }
     }
     Ok(())
+}
+
+/// Hears of every change from now on, and reads once more: what changed since the first read was begun, while WebAssembly
+/// was compiled, nobody told this page.
+fn follow_storage() {
+    on_changed(|changes, area| report(changed(&changes, area)));
+    spawn_local(async {
+        let loaded = load().await;
+        report(loaded.and_then(|()| redraw()));
+    });
 }
 
 /// A change comes with its new value, so the engine, which changes at every step of a flow, is not read again.
