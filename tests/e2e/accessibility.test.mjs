@@ -1,13 +1,11 @@
 // What a screen reader and a keyboard find on each view, in both colour schemes, by axe-core's rules.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
+import { axeViolations } from './lib/look.mjs';
 import { stage } from './lib/stage.mjs';
 
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const on = await stage();
 
 /** No rule of axe-core is broken, light and dark. */
@@ -16,13 +14,7 @@ async function accessible(page, what) {
   await page.bringToFront();
   for (const scheme of ['light', 'dark']) {
     await on.browser.setColorScheme(page, scheme);
-    // As a function of its own: the page's policy forbids inline scripts.
-    await page.evaluate(`(() => { ${axe}\n })()`);
-    const found = await page.evaluate(async () => {
-      const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
-    });
-    assert.deepEqual(found, [], `${what}, ${scheme}`);
+    assert.deepEqual(await axeViolations(page), [], `${what}, ${scheme}`);
   }
 }
 

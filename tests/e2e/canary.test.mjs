@@ -64,7 +64,8 @@ function shows(text, value) {
 function mayStand(name, sink, text) {
   if (sink !== 'addresses' && sink !== 'titles') return false;
   const address = text.replace(/^view-source:/, '');
-  if (/^(https:\/\/)?www\.linkedin\.com\//.test(address)) return name.startsWith('state');
+  // A tab without a title yet is called by its address, shortened.
+  if (/^(https:\/\/)?(www\.)?linkedin\.com\//.test(address)) return name.startsWith('state');
   return /^(https:\/\/)?app\.tokenkeep\.test\/|^(http:\/\/)?127\.0\.0\.1/.test(address) && /^(state|code \d)/.test(name);
 }
 

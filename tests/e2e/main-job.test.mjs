@@ -305,27 +305,6 @@ test('the popup of the toolbar shows the profile', onlyIn('chromium', 'BiDi does
   await flow.complete();
 });
 
-test('no secret, code or token in titles, addresses or consoles', async () => {
-  const { tokenkeep, browser, sandbox } = on;
-  const printed = await browser.collectConsole();
-  tokenkeep.page.on('console', (message) => printed.push?.(message.text()));
-  const id = await tokenkeep.addSandboxProfile('live_https');
-  const flow = await tokenkeep.authorize(id);
-  const state = await flow.stateParameter();
-  await flow.complete();
-  await resultPage(flow);
-  const token = await tokenkeep.storedToken(id);
-  const [exchange] = await sandbox.tokenRequests();
-  const secrets = { token, code: exchange.form.code, secret: sandbox.ready.app.client_secret, state };
-  const lines = printed.read ? await printed.read() : printed;
-  const tabs = await browser.tabs();
-  const seen = JSON.stringify([lines, tabs]);
-  for (const [name, value] of Object.entries(secrets)) {
-    assert.ok(value?.length > 10, `${name} is known`);
-    assert.ok(!seen.includes(value) && !seen.includes(encodeURIComponent(value)), `${name} is nowhere to be read`);
-  }
-});
-
 test(`nothing but the sandbox was asked for by ${BROWSER}`, async () => {
   const { sandbox } = on;
   assert.deepEqual((await sandbox.counters()).refused_hosts, []);

@@ -1,10 +1,9 @@
 // The manager: a page in a tab for all profiles and the settings.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { beforeEach, describe, test } from 'node:test';
 
+import { axeViolations } from './lib/look.mjs';
 import { Manager } from './lib/manager.mjs';
 import { BROWSER, stage } from './lib/stage.mjs';
 import { closeOthers, typeInto } from './lib/tokenkeep.mjs';
@@ -590,17 +589,11 @@ describe('the page', () => {
   });
 
   test('breaks no rule of axe-core, light and dark', async () => {
-    const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     const accessible = async (what) => {
       await manager.front();
       for (const scheme of ['light', 'dark']) {
         await on.browser.setColorScheme(manager.page, scheme);
-        await manager.page.evaluate(`(() => { ${axe}\n })()`);
-        const found = await manager.page.evaluate(async () => {
-          const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
-          return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
-        });
-        assert.deepEqual(found, [], `${what}, ${scheme}`);
+        assert.deepEqual(await axeViolations(manager.page), [], `${what}, ${scheme}`);
       }
     };
     await accessible('the first run');

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import puppeteer from 'puppeteer-core';
@@ -70,6 +71,8 @@ function preferencesFor(sandbox) {
     'toolkit.telemetry.enabled': false,
     'toolkit.telemetry.server': '',
     'toolkit.telemetry.unified': false,
+    // What pages and the event page print comes to standard output: no other way leads to the event page's console.
+    'devtools.console.stdout.content': true,
     // No first-run pages, no questions.
     'browser.aboutwelcome.enabled': false,
     'browser.newtabpage.enabled': false,
@@ -86,6 +89,7 @@ function preferencesFor(sandbox) {
 
 /** A running Firefox with the extension. */
 export class Firefox {
+  #printed = [];
   name = 'firefox';
   id = ID;
   /** What the extension's addresses start with. */
@@ -136,12 +140,14 @@ export class Firefox {
         'about:blank',
       ],
       {
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe'],
         // Release builds honour services.settings.server with this variable only.
         env: { ...process.env, MOZ_REMOTE_SETTINGS_DEVTOOLS: '1', MOZ_CRASHREPORTER_DISABLE: '1' },
       },
     );
     this.#endWithParent();
+    this.#printed = [];
+    createInterface({ input: this.process.stdout }).on('line', (line) => this.#printed.push(line));
     let output = '';
     const address = await new Promise((resolve, reject) => {
       this.process.stderr.on('data', (chunk) => {
@@ -385,9 +391,10 @@ export class Firefox {
     );
   }
 
-  /** Starts to collect what extension pages and web pages print; returns the (growing) list. */
+  /** Starts to collect what the event page, extension pages and web pages print; returns the (growing) list. */
   async collectConsole() {
     const lines = [];
+    const before = this.#printed.length;
     lines.read = async () => {
       const messages = await this.chrome(() => {
         const storage = Cc['@mozilla.org/consoleAPI-storage;1'].getService(Ci.nsIConsoleAPIStorage);
@@ -395,7 +402,7 @@ export class Firefox {
         const errors = Services.console.getMessageArray().map((message) => message.message);
         return [...calls, ...errors];
       });
-      lines.splice(0, lines.length, ...messages);
+      lines.splice(0, lines.length, ...messages, ...this.#printed.slice(before));
       return lines;
     };
     return lines;
