@@ -59,6 +59,7 @@ async function giveToken(id, members = {}) {
     refresh_token: null,
     refresh_expires_ms: null,
     refresh_refused_ms: null,
+    clock_skew_ms: null,
     id_token: null,
     obtained_ms: now,
     expires_ms: now + 60 * 86_400_000 - 1000,
@@ -485,7 +486,7 @@ describe('settings', () => {
     await until('they are in order', async () => (await manager.value('#remind_days')) === '30, 7, 1');
     const wrong = await command({ SaveSettings: { settings: { remind_days: [0], notify: true } } });
     assert.deepEqual(wrong.Invalid.errors, [['remind_days', 'out_of_range']]);
-    assert.deepEqual(await settings(), { remind_days: [30, 7, 1], notify: false });
+    assert.deepEqual(await settings(), { remind_days: [30, 7, 1], notify: false, template: null });
   });
 
   test('Notify me asks the browser in the click', async () => {
