@@ -285,6 +285,11 @@ describe('renewal', () => {
   test('a token that has ended is shown so, and the main button gets the next', async () => {
     const { tokenkeep } = on;
     const { id, first } = await withToken();
+    // Else the alarm after the first token may renew it before the person does.
+    await tokenkeep.page.evaluate(async (key) => {
+      const { [key]: profile } = await chrome.storage.local.get(key);
+      await chrome.storage.local.set({ [key]: { ...profile, renew_automatically: false } });
+    }, `profile:${id}`);
     await tokenkeep.expand(id);
     await change(id, { expires_ms: Date.now() + 1200 });
     await tokenkeep.inState(id, 'expired');
