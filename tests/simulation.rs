@@ -146,7 +146,8 @@ struct World {
     session: Option<Engine>,
     tokens: BTreeMap<String, StoredToken>,
     rules: BTreeMap<u32, Rule>,
-    tabs: BTreeSet<TabId>,
+    /// Where each tab stands, once a redirect was blocked in it.
+    tabs: BTreeMap<TabId, Option<Url>>,
     alarm: Option<u64>,
     // What does not.
     worker: Option<Engine>,
@@ -179,7 +180,7 @@ impl World {
             session: None,
             tokens: BTreeMap::new(),
             rules: BTreeMap::new(),
-            tabs: BTreeSet::new(),
+            tabs: BTreeMap::new(),
             alarm: None,
             worker: None,
             exchanges: Vec::new(),
@@ -234,6 +235,21 @@ impl World {
             .collect()
     }
 
+    /// What a new worker finds in the tabs of flows that wait for a redirect.
+    fn missed_in_tabs(&self, engine: &Engine) -> Vec<Event> {
+        let waiting = engine.flows.iter().filter_map(|flow| match flow.phase {
+            Phase::AwaitingRedirect { tab, navigated: true } => Some(tab),
+            _ => None,
+        });
+        waiting
+            .filter_map(|tab| match self.tabs.get(&tab) {
+                Some(Some(url)) => Some(Event::RequestFailed { url: url.clone(), tab }),
+                Some(None) => None,
+                None => Some(Event::TabRemoved(tab)),
+            })
+            .collect()
+    }
+
     /// A browser event: it wakes the worker if there is none.
     fn deliver(&mut self, event: Event) {
         let mut queue = Vec::new();
@@ -255,6 +271,7 @@ impl World {
                 granted,
                 rules: self.rules.keys().copied().collect(),
             });
+            queue.extend(self.missed_in_tabs(&engine));
             self.worker = Some(engine);
         }
         queue.push(event);
@@ -309,7 +326,7 @@ impl World {
             }
             Effect::OpenTab { flow, .. } => {
                 let tab = TabId(i32::try_from(self.fresh()).unwrap());
-                self.tabs.insert(tab);
+                self.tabs.insert(tab, None);
                 if let Some(seen) = self.seen.iter_mut().find(|seen| seen.id == flow) {
                     seen.tab = Some(tab);
                 }
@@ -356,7 +373,7 @@ impl World {
             }
             Effect::ShowResult { .. } | Effect::ReadPage { .. } => {}
             Effect::CloseTab(tab) => {
-                if self.tabs.remove(&tab) {
+                if self.tabs.remove(&tab).is_some() {
                     return Some(vec![Event::TabRemoved(tab)]);
                 }
             }
@@ -369,6 +386,9 @@ impl World {
     fn navigate(&mut self, url: &Url, tab: TabId) {
         let blocked = self.rules_work && self.granted && self.rules.values().any(|rule| blocks(rule, url, tab));
         if blocked {
+            if let Some(at) = self.tabs.get_mut(&tab) {
+                *at = Some(url.clone());
+            }
             self.deliver(Event::RequestFailed { url: url.clone(), tab });
         } else {
             self.redirect_host_requests.push(url.clone());
@@ -391,7 +411,7 @@ impl World {
                 let Some((url, dead_ms)) = self.last_callback.clone() else {
                     return;
                 };
-                let tab = match self.tabs.first() {
+                let tab = match self.tabs.keys().next() {
                     Some(tab) if *same_tab => *tab,
                     _ => TabId(i32::try_from(self.fresh()).unwrap()),
                 };
@@ -412,7 +432,7 @@ impl World {
             }
             Action::Silent(which, silent) => self.silent(*which, *silent),
             Action::CloseTab(which) => {
-                let tabs: Vec<TabId> = self.tabs.iter().copied().collect();
+                let tabs: Vec<TabId> = self.tabs.keys().copied().collect();
                 if !tabs.is_empty() {
                     let tab = tabs[usize::from(*which) % tabs.len()];
                     self.tabs.remove(&tab);
@@ -545,7 +565,7 @@ impl World {
 
     fn callback(&mut self, which: u8, answer: Answer, elsewhere: bool) {
         let at_provider: Vec<usize> = (0..self.seen.len())
-            .filter(|index| self.seen[*index].tab.is_some_and(|tab| self.tabs.contains(&tab)))
+            .filter(|index| self.seen[*index].tab.is_some_and(|tab| self.tabs.contains_key(&tab)))
             .collect();
         if at_provider.is_empty() || !self.granted {
             return;
@@ -790,6 +810,34 @@ fn a_kill_at_every_effect_of_the_plain_way_has_a_defined_end() {
     }
     let expected = ["interrupted", "nothing", "outcome_unknown", "timed_out", "token"];
     assert_eq!(ends.into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// A worker that dies with the redirect in its hands, before it wrote any of it, leaves it to the next one.
+#[test]
+fn a_redirect_that_the_worker_died_over_is_found_in_the_tab() {
+    let mut world = World::new();
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Kill(0));
+    world.act(&Action::Callback(0, Answer::Code, false));
+    assert!(world.worker.is_none() && world.exchanges.is_empty());
+    // Nobody does anything: the alarm wakes the next worker within a minute and a half.
+    world.act(&Action::Advance(90_000));
+    world.act(&Action::Answer(0, Outcome::Token));
+    assert_eq!(world.finding("0"), "token");
+    world.check().unwrap();
+    assert_eq!(world.posts.values().copied().collect::<Vec<_>>(), [1]);
+}
+
+/// The same for a tab that was closed.
+#[test]
+fn a_closed_tab_that_the_worker_died_over_ends_the_flow() {
+    let mut world = World::new();
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Kill(0));
+    world.act(&Action::CloseTab(0));
+    assert!(world.worker.is_none());
+    world.act(&Action::Advance(90_000));
+    assert_eq!(world.finding("0"), "tab_closed");
 }
 
 /// A world with a token of profile 0, which has a refresh token.

@@ -93,6 +93,8 @@ extern "C" {
     pub(super) fn create(this: &Alarms, name: &str, info: &Object) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn clear(this: &Alarms, name: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn get(this: &Alarms, name: &str) -> Result<Promise, JsValue>;
 
     pub(super) type Action;
     #[wasm_bindgen(method, catch, js_name = setBadgeText)]

@@ -16,7 +16,7 @@ use super::event::{Event, NewFlow};
 use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 use super::rules::Rule;
 use super::{
-    FLOWS_AT_MOST, GUARDS_AT_MOST, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS, REFRESHES_AT_MOST, RETRY_MS,
+    FLOWS_AT_MOST, GUARDS_AT_MOST, LOOK_MS, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS, REFRESHES_AT_MOST, RETRY_MS,
     RETRY_WITHOUT_PERSON_MS, WAKE_MS,
 };
 
@@ -508,7 +508,7 @@ impl Turn<'_> {
             } = &mut flow.phase
         {
             *navigated = true;
-            flow.wake_ms = None;
+            flow.wake_ms = Some(self.now_ms + LOOK_MS);
             flow.steps.push(Step {
                 name: StepName::Open,
                 at_ms: self.now_ms,
@@ -873,7 +873,8 @@ impl Turn<'_> {
         }
         for flow in &mut self.engine.flows {
             if flow.wake_ms.is_some_and(|wake_ms| wake_ms <= now_ms) {
-                flow.wake_ms = None;
+                let waits = matches!(flow.phase, Phase::AwaitingRedirect { navigated: true, .. });
+                flow.wake_ms = waits.then_some(now_ms + LOOK_MS);
                 self.changed = true;
             }
         }

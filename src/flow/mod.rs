@@ -21,7 +21,7 @@ pub use engine::Engine;
 pub use event::{Event, NewFlow};
 pub use record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 pub use rules::{Rule, RuleAction, RuleCondition};
-pub use schedule::{Badge, KnownToken, Plan, RETRY_MS, RETRY_WITHOUT_PERSON_MS, Reminded};
+pub use schedule::{Badge, KnownToken, LOOK_WITHIN_MS, Plan, RETRY_MS, RETRY_WITHOUT_PERSON_MS, Reminded};
 
 /// How long a person may take between the click and the redirect: 15 minutes, then the flow is given up.
 pub const REDIRECT_DEADLINE_MS: u64 = 15 * 60 * 1000;
@@ -29,6 +29,10 @@ pub const REDIRECT_DEADLINE_MS: u64 = 15 * 60 * 1000;
 /// After this long without an end to something that needs no person, an alarm wakes the worker: it may have died over it.
 /// The shortest that a packed extension may ask for.
 pub const WAKE_MS: u64 = 30_000;
+
+/// While a person is at the provider the worker may sleep, and a new one looks at the flow's tab. An alarm sees to it that
+/// there is a new one this often.
+pub const LOOK_MS: u64 = 60_000;
 
 /// How long an authorization that needs no person may take: the worker's own request, or an inactive tab.
 pub const QUIET_DEADLINE_MS: u64 = 25_000;

@@ -7,6 +7,9 @@ use super::record::FlowId;
 /// A day, in milliseconds.
 const DAY_MS: u64 = 86_400_000;
 
+/// The tokens are looked at this often even when nothing is due: an alarm that stands later was set by another clock.
+pub const LOOK_WITHIN_MS: u64 = DAY_MS;
+
 /// From so many days before its end a token is counted down on the icon.
 const COUNTED_DAYS: u64 = 14;
 
@@ -60,8 +63,8 @@ pub enum Badge {
 pub struct Plan {
     /// Profiles whose token is to be renewed.
     pub due: Vec<String>,
-    /// When to look again, in milliseconds of the Unix epoch.
-    pub wake_ms: Option<u64>,
+    /// When to look again, in milliseconds of the Unix epoch: within [`LOOK_WITHIN_MS`].
+    pub wake_ms: u64,
     /// What the icon says until then.
     pub badge: Badge,
     /// Profiles of whose token to remind the person, and how many days it has, begun ones counted.
@@ -76,7 +79,7 @@ impl Plan {
     pub fn new(now_ms: u64, tokens: &[KnownToken], remind_days: &[u32], reminded: &[Reminded]) -> Self {
         let mut plan = Self {
             due: Vec::new(),
-            wake_ms: None,
+            wake_ms: now_ms + LOOK_WITHIN_MS,
             badge: Badge::Nothing,
             remind: Vec::new(),
             reminded: Vec::new(),
@@ -147,7 +150,7 @@ impl Plan {
     }
 
     fn wake_at(&mut self, at_ms: u64) {
-        self.wake_ms = Some(self.wake_ms.map_or(at_ms, |wake_ms| wake_ms.min(at_ms)));
+        self.wake_ms = self.wake_ms.min(at_ms);
     }
 }
 
@@ -176,7 +179,7 @@ mod tests {
     fn nothing_to_do_without_tokens_or_ends() {
         let nothing = Plan {
             due: Vec::new(),
-            wake_ms: None,
+            wake_ms: NOW + DAY_MS,
             badge: Badge::Nothing,
             remind: Vec::new(),
             reminded: Vec::new(),
@@ -199,13 +202,17 @@ mod tests {
             let plan = plan(end - before);
             assert_eq!(
                 (plan.badge, plan.wake_ms),
-                (badge, Some(end - wake)),
+                (badge, (end - wake).min(end - before + DAY_MS)),
                 "{before} before the end"
             );
         }
         for late in [0, 1, 400 * DAY_MS] {
             let plan = plan(end + late);
-            assert_eq!((plan.badge, plan.wake_ms), (Badge::Expired, None), "{late} late");
+            assert_eq!(
+                (plan.badge, plan.wake_ms),
+                (Badge::Expired, end + late + DAY_MS),
+                "{late} late"
+            );
         }
     }
 
@@ -230,14 +237,14 @@ mod tests {
             of(now, &[token])
         };
         assert_eq!(plan(NOW - 1, None).due.len(), 0);
-        assert_eq!(plan(NOW - 1, None).wake_ms, Some(NOW));
+        assert_eq!(plan(NOW - 1, None).wake_ms, NOW);
         // What renews itself needs no person.
         assert_eq!(plan(NOW, None).badge, Badge::Nothing);
         for late in [0, DAY_MS, 90 * DAY_MS] {
             assert_eq!(plan(NOW + late, None).due, ["a"], "{late} late");
         }
         let failed = plan(NOW + 1, Some(NOW + RETRY_MS));
-        assert_eq!((failed.due.len(), failed.wake_ms), (0, Some(NOW + RETRY_MS)));
+        assert_eq!((failed.due.len(), failed.wake_ms), (0, NOW + RETRY_MS));
         assert_eq!(failed.badge, Badge::Days(5));
         assert_eq!(plan(NOW + RETRY_MS, Some(NOW + RETRY_MS)).due, ["a"]);
     }
@@ -283,7 +290,9 @@ mod tests {
             [],
             "a dead one is on the icon"
         );
-        let early = Plan::new(NOW, &[token(Some(40))], &[30], &[]);
-        assert_eq!((early.remind.len(), early.wake_ms), (0, Some(NOW + 10 * DAY_MS)));
+        let early = Plan::new(NOW, &[token(Some(30))], &[29], &[]);
+        assert_eq!((early.remind.len(), early.wake_ms), (0, NOW + DAY_MS));
+        let earlier = Plan::new(NOW + DAY_MS - 1, &[token(Some(30))], &[29], &[]);
+        assert_eq!((earlier.remind.len(), earlier.wake_ms), (0, NOW + DAY_MS));
     }
 }

@@ -86,6 +86,8 @@ pub enum Command {
         /// The profile.
         profile: String,
     },
+    /// A page opened and shows a flow under way: see that nothing was missed.
+    Look,
     /// Give a flow up.
     Cancel {
         /// The flow.
@@ -112,6 +114,7 @@ record!(enum Command {
     ChooseFormat { profile, format },
     PermissionAnswered { profile, granted },
     ClearTraces { profile },
+    Look,
     Cancel { flow },
     Dismiss { profile },
 });

@@ -169,7 +169,7 @@ describe('not taken for one:', () => {
   });
 
   test('a page with an error status that is another: it is read, and the flow waits on', async () => {
-    const { tokenkeep, sandbox } = on;
+    const { tokenkeep, sandbox, browser } = on;
     const id = await tokenkeep.addSandboxProfile('live_https');
     await sandbox.fault('authorization', html(503, page('Back soon', 'Down for a minute')));
     const flow = await tokenkeep.authorize(id);
@@ -178,7 +178,7 @@ describe('not taken for one:', () => {
     const tab = await flow.tab();
     await tab.bringToFront();
     // The person tries again.
-    await tab.reload();
+    await browser.press(tab, 'reload');
     await flow.complete();
     await tokenkeep.inState(id, 'token');
   });

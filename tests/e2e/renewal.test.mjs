@@ -181,6 +181,25 @@ describe('without a person', () => {
     assert.ok(names.includes('tokens'), `the next look is planned: ${names}`);
   });
 
+  for (const [how, spoil] of [
+    ['was lost', () => chrome.alarms.clear('tokens')],
+    ['a clock that went wrong put a year away', () => chrome.alarms.create('tokens', { when: Date.now() + 365 * 86_400_000 })],
+  ]) {
+    test(`an alarm that ${how} is made good whenever the worker wakes`, async () => {
+      const { tokenkeep, browser } = on;
+      await browser.killWorker();
+      await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 4 * DAY_MS });
+      await tokenkeep.page.evaluate(spoil);
+      // Any event; a tab that closes is none of the tokens' business.
+      await (await browser.newPage()).close();
+      await until('it is renewed', async () => (await renewals()).length === 1, { timeout: 45_000 });
+      const day = Date.now() + DAY_MS;
+      await until('the next look is planned within a day', async () =>
+        (await tokenkeep.alarms()).some((alarm) => alarm.name === 'tokens' && alarm.scheduledTime <= day),
+      );
+    });
+  }
+
   test('nothing is renewed where the profile does not say so, and the icon counts the days', async () => {
     const { tokenkeep } = on;
     await tokenkeep.expand(id);

@@ -5,7 +5,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, EventTarget, HtmlElement, HtmlProgressElement, HtmlSelectElement, MouseEvent};
 
 use crate::diagnosis::{Finding, Fix};
-use crate::flow::{FlowId, StepName};
+use crate::flow::{FlowId, Phase, StepName};
 use crate::handoff::{self, Format, Subject};
 use crate::profile::{ProfileDraft, ScopeState, Settings};
 use crate::vault;
@@ -61,6 +61,17 @@ pub(super) fn listen() -> Result<(), JsValue> {
             }
         });
     })
+}
+
+/// Whoever comes back to a flow that still waits may wonder why: a worker that was stopped looks once more.
+pub(super) fn look_again() {
+    let waits = with(|page| {
+        let mut flows = page.engine.flows.iter();
+        flows.any(|flow| matches!(flow.phase, Phase::AwaitingRedirect { .. }))
+    });
+    if waits {
+        command(Command::Look);
+    }
 }
 
 fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {

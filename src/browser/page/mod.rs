@@ -140,6 +140,7 @@ pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<S
     // The rest can wait until the main action stands.
     setup::listen()?;
     follow_storage();
+    home::look_again();
     // Time left is text, and time goes by.
     dom::every(1000, || {
         check::try_again();

@@ -35,7 +35,7 @@ use super::storage::{from_js, local, read, session, to_js};
 use checks::{Asking, Question};
 use effects::run_one;
 use profiles::{choose_format, move_profile, save, save_copy, save_settings};
-use tokens::{TOKENS_ALARM, look_at_tokens, new_flow, renewal};
+use tokens::{TOKENS_ALARM, look_at_tokens, mend_alarm, new_flow, renewal};
 use traces::write_traces;
 use trash::{TRASH_ALARM, delete, empty_trash, undo_delete};
 
@@ -272,6 +272,7 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             traces::clear(&profile).await?;
             None
         }
+        Command::Look => Some(Event::Tick),
         Command::Cancel { flow } => Some(Event::Cancel(FlowId(flow))),
         Command::Dismiss { profile } => Some(Event::Dismiss(profile)),
     };
@@ -349,7 +350,14 @@ async fn load() -> Result<(), JsValue> {
         granted: granted_flows().await?,
         rules,
     };
-    with(|worker| worker.queue.push_front(event));
+    let missed = missed_in_tabs().await;
+    with(|worker| {
+        for event in missed.into_iter().rev() {
+            worker.queue.push_front(event);
+        }
+        worker.queue.push_front(event);
+    });
+    mend_alarm();
     Ok(())
 }
 
@@ -368,6 +376,32 @@ async fn granted_flows() -> Result<Vec<(FlowId, bool)>, JsValue> {
         answers.push((id, granted(&hosts).await?.is_truthy()));
     }
     Ok(answers)
+}
+
+/// What the last instance died with in its hands: the tab of a flow still stands at the redirect URI, or is gone.
+async fn missed_in_tabs() -> Vec<Event> {
+    let waiting: Vec<TabId> = with(|worker| {
+        let phases = worker.engine.flows.iter().map(|flow| &flow.phase);
+        let tabs = phases.filter_map(|phase| match phase {
+            Phase::AwaitingRedirect { tab, navigated: true } => Some(*tab),
+            _ => None,
+        });
+        tabs.collect()
+    });
+    let mut missed = Vec::new();
+    for tab in waiting {
+        match answer(api().tabs().get(tab.0)).await {
+            // Any other address is nobody's callback, and changes nothing.
+            Ok(shown) => missed.extend(
+                property(&shown, "url")
+                    .as_string()
+                    .and_then(|url| Url::parse(&url).ok())
+                    .map(|url| Event::RequestFailed { url, tab }),
+            ),
+            Err(_) => missed.push(Event::TabRemoved(tab)),
+        }
+    }
+    missed
 }
 
 /// Hands an event to the engine.

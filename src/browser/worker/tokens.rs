@@ -3,7 +3,9 @@
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::flow::{Badge, Event, FlowId, KnownToken, NewFlow, Plan, Reminded, Snapshot, StoredToken};
+use crate::flow::{
+    Badge, Event, FlowId, KnownToken, LOOK_WITHIN_MS, NewFlow, Plan, Reminded, Snapshot, StoredToken,
+};
 use crate::oauth::secret::{CodeVerifier, State};
 use crate::plain::Record as _;
 use crate::profile::{Profile, Settings};
@@ -11,7 +13,7 @@ use crate::provider;
 use crate::vault::{self, Index, SecretRecord};
 use crate::view::{TimeLeft, TimeUnit};
 
-use super::super::api::{answer, api, granted, object, words};
+use super::super::api::{answer, api, granted, object, property, words};
 use super::super::storage::{local, read, write};
 use super::super::{clock, entropy, texts};
 use super::effects::set_alarm;
@@ -49,6 +51,22 @@ pub(super) fn look_soon() {
 pub(super) fn look_later() {
     // One that the browser refuses is no failure of the token's.
     let _ = set_alarm(TOKENS_ALARM, Some(clock::now_ms() + LOOK_AFTER_MS));
+}
+
+/// Has the tokens looked at where their alarm was lost, or a clock that was wrong put it too far away. A browser that
+/// slept, updated or lost power keeps no promise, so every new worker asks.
+pub(super) fn mend_alarm() {
+    spawn_local(async {
+        let Ok(alarm) = answer(api().alarms().get(TOKENS_ALARM)).await else {
+            return;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "times of this age are exact")]
+        let latest_ms = (clock::now_ms() + LOOK_WITHIN_MS) as f64;
+        let stands = property(&alarm, "scheduledTime").as_f64();
+        if stands.is_none_or(|at_ms| at_ms > latest_ms) {
+            look_later();
+        }
+    });
 }
 
 /// Renews what is due, says on the icon what needs the person, and sets the alarm for the next look.
@@ -89,7 +107,7 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
     let days: &[u32] = if settings.notify { &settings.remind_days } else { &[] };
     let plan = Plan::new(now_ms, &tokens, days, &reminded);
     show_badge(plan.badge)?;
-    answer(set_alarm(TOKENS_ALARM, plan.wake_ms)).await?;
+    answer(set_alarm(TOKENS_ALARM, Some(plan.wake_ms))).await?;
     if plan.reminded != reminded {
         // Said afterwards: a reminder twice is better than none.
         for (profile, days) in &plan.remind {

@@ -193,6 +193,20 @@ export class Chromium {
     await this.workers.send('ServiceWorker.stopAllWorkers');
   }
 
+  /** Stops the worker with the events in its hands that `cause` brings; `there` says when they are on their way. */
+  async loseEvents(cause, there) {
+    const session = await this.#worker().createCDPSession();
+    // Nothing else runs in it until it is stopped.
+    session.send('Runtime.evaluate', { expression: 'for (;;);' }).catch(() => {});
+    try {
+      await cause();
+      await until('what the worker must not hear of has happened', there);
+    } finally {
+      await this.killWorker();
+      await session.detach().catch(() => {});
+    }
+  }
+
   async setColorScheme(page, scheme) {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
     await until(`${scheme} is on`, () =>

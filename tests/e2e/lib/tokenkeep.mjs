@@ -83,10 +83,24 @@ export class Tokenkeep {
     await this.page.bringToFront();
   }
 
+  /** As a person would: what can be seen, and stands still. */
   async click(selector) {
     await this.front();
     await until(`${selector} can be clicked`, () =>
-      this.page.$eval(selector, (element) => element.checkVisibility() && !element.disabled),
+      this.page.$eval(selector, async (element) => {
+        if (!element.checkVisibility() || element.disabled) return false;
+        element.scrollIntoView({ block: 'center', behavior: 'instant' });
+        const place = () => JSON.stringify(element.getBoundingClientRect());
+        // A page that went to the back draws nothing.
+        const frame = () =>
+          new Promise((resolve) => {
+            requestAnimationFrame(() => resolve(true));
+            setTimeout(resolve, 1000, false);
+          });
+        if (!(await frame())) return false;
+        const before = place();
+        return (await frame()) && element.isConnected && place() === before;
+      }),
     );
     await this.page.click(selector);
   }
@@ -391,5 +405,7 @@ export class Flow {
     await this.consent();
     const outcome = await this.outcome();
     if (outcome !== 'Token') throw new Error(`the flow ended with ${outcome}`);
+    // Its own page comes in the place of the tab, to the front: whoever goes on before that is disturbed by it.
+    await until("the flow's tab is closed", () => this.page.isClosed());
   }
 }
