@@ -112,9 +112,8 @@ impl TokenFacts<'_> {
         self.expires_ms.is_some_and(|end| end <= self.now_ms)
     }
 
-    /// Days until then, begun ones counted, when there are no more than `most` and the end has not come.
-    pub(super) fn days_until(&self, end: Option<u64>, most: u64) -> Option<u64> {
-        let left = end?.checked_sub(self.now_ms).filter(|left| *left > 0)?;
-        Some(left.div_ceil(DAY_MS)).filter(|days| *days <= most)
+    /// Whether that comes, and within so many days.
+    pub(super) fn is_within(&self, end_ms: Option<u64>, days: u64) -> bool {
+        end_ms.is_some_and(|end_ms| end_ms > self.now_ms && end_ms <= self.now_ms.saturating_add(days * DAY_MS))
     }
 }

@@ -459,15 +459,16 @@ pub fn diagnose_lifetime(token: &TokenFacts<'_>) -> Option<Finding> {
     if token.is_expired() {
         return Some(with("token_expired", Vec::new(), Fix::Renew));
     }
-    if let Some(days) = token.days_until(token.refresh_expires_ms, 30) {
-        return Some(with("refresh_token_ends", vec![days.to_string()], Fix::AuthorizeAgain));
+    if token.is_within(token.refresh_expires_ms, 30) {
+        return Some(with("refresh_token_ends", Vec::new(), Fix::AuthorizeAgain));
     }
     if token.has_refresh_token {
         return None;
     }
-    Some(match token.days_until(token.expires_ms, 7) {
-        Some(days) => with("token_ends", vec![days.to_string()], Fix::Renew),
-        None => with("no_refresh_token", Vec::new(), Fix::OpenProductsTab),
+    Some(if token.is_within(token.expires_ms, 7) {
+        with("token_ends", Vec::new(), Fix::Renew)
+    } else {
+        with("no_refresh_token", Vec::new(), Fix::OpenProductsTab)
     })
 }
 

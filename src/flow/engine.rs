@@ -5,7 +5,7 @@ use url::Url;
 use crate::diagnosis::{Failure, Finding, Fix, Grant, Needed, TransportError, diagnose, diagnose_renewal, error_page};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
-use crate::oauth::secret::{AuthorizationCode, ClientSecret, CodeVerifier, RefreshToken, State};
+use crate::oauth::secret::{AuthorizationCode, State};
 use crate::oauth::token::parse_token_response;
 use crate::plain::record;
 use crate::profile::TokenRecord;
@@ -689,15 +689,7 @@ impl Turn<'_> {
         let response = match answer {
             Ok(response) => parse_token_response(&response).map_err(|error| {
                 // A server that quotes the request back must not get our secrets onto the page.
-                let old = flow.renews.as_ref().map(|old| &old.token);
-                let secrets = [
-                    flow.snapshot.client_secret.as_ref().map(ClientSecret::expose),
-                    flow.code_verifier.as_ref().map(CodeVerifier::expose),
-                    old.and_then(|old| old.refresh_token.as_ref()).map(RefreshToken::expose),
-                    old.map(|old| old.access_token.expose()),
-                ];
-                let secrets: Vec<&str> = secrets.into_iter().flatten().collect();
-                Failure::Token(error.without(&secrets))
+                Failure::Token(error.without(&flow.secrets()))
             }),
             Err(error) => Err(Failure::Transport(error)),
         };

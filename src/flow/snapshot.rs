@@ -4,12 +4,11 @@ use crate::oauth::authorization::AuthorizationRequest;
 use crate::oauth::http::HttpRequest;
 use crate::oauth::pkce::CodeChallenge;
 use crate::oauth::redirect::{Expected, RedirectError, parse_authorization_response};
-use crate::oauth::secret::AuthorizationCode;
-use crate::oauth::secret::RefreshToken;
+use crate::oauth::secret::{AuthorizationCode, ClientSecret, CodeVerifier, IdToken, RefreshToken};
 use crate::oauth::token::{ClientCredentialsRequest, RefreshRequest, TokenRequest};
 use crate::provider::OriginPolicy;
 
-use super::record::{Flow, Snapshot, Way};
+use super::record::{Flow, Phase, Snapshot, Way};
 
 impl Snapshot {
     /// How long a code may be redeemed, in milliseconds.
@@ -34,6 +33,27 @@ impl Flow {
         } else {
             self.snapshot.profile.hosts()
         }
+    }
+
+    /// Everything that it knows and nobody else may, should a server say it back.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&str> {
+        let old = self.renews.as_ref().map(|old| &old.token);
+        let code = match &self.phase {
+            Phase::Captured { code, .. } => Some(code.expose()),
+            _ => None,
+        };
+        let known = [
+            Some(self.state.expose()),
+            self.snapshot.client_secret.as_ref().map(ClientSecret::expose),
+            self.code_verifier.as_ref().map(CodeVerifier::expose),
+            old.map(|old| old.access_token.expose()),
+            old.and_then(|old| old.refresh_token.as_ref())
+                .map(RefreshToken::expose),
+            old.and_then(|old| old.id_token.as_ref()).map(IdToken::expose),
+            code,
+        ];
+        known.into_iter().flatten().collect()
     }
 
     /// The profile's id.

@@ -11,7 +11,7 @@ use crate::diagnosis::{Needed, TransportError};
 use crate::oauth::form;
 use crate::oauth::http::{HttpRequest, HttpResponse};
 use crate::oauth::redirect::state_of;
-use crate::oauth::secret::{ClientSecret, CodeVerifier, IdToken, RefreshToken, State};
+use crate::oauth::secret::{IdToken, RefreshToken, State};
 use crate::oauth::text::{self, clean, html_unescape, without_tokens};
 use crate::oauth::token::{TokenError, TokenResponse, parse_token_response};
 use crate::plain::{Plain, record};
@@ -302,7 +302,7 @@ impl Recorder {
     fn secrets(&self, flow: &Flow) -> Vec<String> {
         let mut all = secrets(flow);
         let sent = self.sent.iter().filter(|(id, _)| *id == flow.id);
-        sent.for_each(|(_, sent)| sent.iter().for_each(|secret| add_secret(&mut all, secret)));
+        all.extend(sent.flat_map(|(_, sent)| sent.iter().cloned()));
         all
     }
 
@@ -528,7 +528,7 @@ fn callback(url: &Url, flow: &Flow) -> String {
     let mut secrets = secrets(flow);
     for (name, value) in &pairs {
         if matches!(name.as_str(), "code" | "state") {
-            add_secret(&mut secrets, value);
+            secrets.push(value.to_owned());
         }
     }
     let mut out = line("parameters", &names(&pairs));
@@ -659,27 +659,8 @@ fn foreign(text: &str, secrets: &[String]) -> String {
     clean(&without_tokens(&text), VALUE)
 }
 
-/// Everything that this flow knows and nobody else may, in the forms in which a server could say it back.
 fn secrets(flow: &Flow) -> Vec<String> {
-    let mut secrets = Vec::new();
-    let old = flow.renews.as_ref().map(|old| &old.token);
-    let code = match &flow.phase {
-        Phase::Captured { code, .. } => Some(code.expose()),
-        _ => None,
-    };
-    let known = [
-        Some(flow.state.expose()),
-        flow.snapshot.client_secret.as_ref().map(ClientSecret::expose),
-        flow.code_verifier.as_ref().map(CodeVerifier::expose),
-        old.map(|old| old.access_token.expose()),
-        old.and_then(|old| old.refresh_token.as_ref()).map(RefreshToken::expose),
-        old.and_then(|old| old.id_token.as_ref()).map(IdToken::expose),
-        code,
-    ];
-    for secret in known.into_iter().flatten() {
-        add_secret(&mut secrets, secret);
-    }
-    secrets
+    flow.secrets().into_iter().map(str::to_owned).collect()
 }
 
 fn tokens(response: &TokenResponse, secrets: &mut Vec<String>) {
@@ -688,13 +669,5 @@ fn tokens(response: &TokenResponse, secrets: &mut Vec<String>) {
         response.refresh_token.as_ref().map(RefreshToken::expose),
         response.id_token.as_ref().map(IdToken::expose),
     ];
-    for secret in all.into_iter().flatten() {
-        add_secret(secrets, secret);
-    }
-}
-
-fn add_secret(secrets: &mut Vec<String>, secret: &str) {
-    if !secret.is_empty() {
-        secrets.extend([secret.to_owned(), form::encode(secret), form::encode_percent(secret)]);
-    }
+    secrets.extend(all.into_iter().flatten().map(str::to_owned));
 }

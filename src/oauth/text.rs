@@ -1,5 +1,7 @@
 //! Texts that came from a server, made fit to be shown and stored.
 
+use super::form;
+
 /// Without control and direction characters, and at most `max` characters long.
 #[must_use]
 pub fn clean(text: &str, max: usize) -> String {
@@ -146,11 +148,13 @@ fn redacted(text: &str) -> String {
     out
 }
 
-/// Replaces every one of `secrets` in a server's text, should it have echoed one.
+/// Replaces every one of `secrets` in a server's text, should it have echoed one: as it is, or as a request carries it.
 pub fn hide(text: &mut String, secrets: &[&str]) {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        if text.contains(secret) {
-            *text = text.replace(secret, "[redacted]");
+        for form in [form::encode(secret), form::encode_percent(secret), (*secret).to_owned()] {
+            if text.contains(&form) {
+                *text = text.replace(&form, "[redacted]");
+            }
         }
     }
 }
@@ -163,8 +167,14 @@ pub fn without_tokens(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
-        let (run, after) = rest.split_at(rest.find(|c| !is_part(c)).unwrap_or(rest.len()));
-        out.push_str(if has_token(run) { "[redacted]" } else { run });
+        let (run, mut after) = rest.split_at(rest.find(|c| !is_part(c)).unwrap_or(rest.len()));
+        if has_token(run) {
+            out.push_str("[redacted]");
+            // A secret goes on behind a slash, and ends with `==`, in a form also as `%3D%3D`.
+            after = after.trim_start_matches(|c| is_part(c) || matches!(c, '/' | '=' | '%'));
+        } else {
+            out.push_str(run);
+        }
         let (between, next) = after.split_at(after.find(is_part).unwrap_or(after.len()));
         out.push_str(between);
         rest = next;
@@ -193,7 +203,8 @@ mod tests {
             ),
             ("token AQVx1Y_-x1Y_-x1 is bad", "token [redacted] is bad"),
             ("id_token=eyJhbGciOiJS.eyJpc3MiOiJo.c2ln", "id_token=[redacted]"),
-            ("secret WPL_AP1.abcdefghijklmnop.ab+d==", "secret [redacted]=="),
+            ("secret WPL_AP1.abcdefghijklmnop.ab+d==", "secret [redacted]"),
+            ("secret WPL_AP1.x/y%2Bd%3D%3D&x=1", "secret [redacted]&x=1"),
             ("AQ é", "AQ é"),
             ("", ""),
         ] {
@@ -209,6 +220,10 @@ mod tests {
         let mut text = "a hunter2 b hunter2".to_owned();
         hide(&mut text, &["", "hunter2"]);
         assert_eq!(text, "a [redacted] b [redacted]");
+        // As a form carries it, and as a query does.
+        let mut text = "a%2Fb+c%3D%3D a%2Fb%20c%3D%3D a/b c==".to_owned();
+        hide(&mut text, &["a/b c=="]);
+        assert_eq!(text, "[redacted] [redacted] [redacted]");
     }
 
     #[test]

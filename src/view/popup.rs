@@ -1,6 +1,6 @@
 //! The popup, and the result page, which is the popup in a tab.
 
-use crate::diagnosis::{Finding, Fix};
+use crate::diagnosis::{Finding, Fix, TokenFacts, diagnose_lifetime};
 use crate::flow::{Check, Engine, Flow, FlowId, Phase, Step, StepName, StoredToken, Way};
 use crate::handoff::Format;
 use crate::profile::{Profile, ScopeState, TokenRecord};
@@ -155,6 +155,8 @@ pub struct TokenView {
     pub renewing: bool,
     /// Until when it can be renewed so, in milliseconds of the Unix epoch, where that is known.
     pub renewable_until_ms: Option<u64>,
+    /// What its life needs of the person, or will; none where it can be renewed for a long time.
+    pub lifetime: Option<Finding>,
     /// How many minutes this computer's clock is behind the server's, or ahead of it when negative; none when it is right.
     pub clock_behind_min: Option<i64>,
     /// Scopes, granted against requested.
@@ -312,6 +314,7 @@ impl ProfileView {
                 let known = check.as_ref().and_then(|check| check.account.clone());
                 let view = TokenView::new(&stored.token, revealed, model.now_ms);
                 TokenView {
+                    lifetime: view.lifetime.filter(|_| !for_itself),
                     renewable,
                     renewing,
                     account: known.or(view.account),
@@ -389,6 +392,14 @@ impl TokenLife {
 
 impl TokenView {
     fn new(token: &TokenRecord, revealed: bool, now_ms: u64) -> Self {
+        let facts = TokenFacts {
+            obtained_ms: token.obtained_ms,
+            expires_ms: token.expires_ms,
+            now_ms,
+            granted: token.scopes(),
+            has_refresh_token: token.living_refresh_token(now_ms).is_some(),
+            refresh_expires_ms: token.refresh_expires_ms,
+        };
         Self {
             masked: mask(token.access_token.expose()),
             revealed,
@@ -397,6 +408,7 @@ impl TokenView {
             renewable_until_ms: token
                 .refresh_expires_ms
                 .filter(|_| token.living_refresh_token(now_ms).is_some()),
+            lifetime: diagnose_lifetime(&facts),
             clock_behind_min: token.clock_skew_ms.map(|skew_ms| skew_ms / 60_000),
             scopes: token.scope_report(),
             account: token.account.clone(),

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
 import { stage } from './lib/stage.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { Tokenkeep, typeInto } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -81,6 +81,39 @@ describe("LinkedIn's error page", () => {
     await againToToken(result, id);
     await tokenkeep.inState(id, 'token');
     assert.equal((await sandbox.counters()).redirect_host_requests, 0);
+  });
+
+  test('about a redirect URI: what is registered is pasted beside it, and the first character that differs is named', async () => {
+    const { tokenkeep, sandbox, browser } = on;
+    const registered = sandbox.ready.redirect_hosts.live_https;
+    const sent = `${registered}/`;
+    const id = await tokenkeep.addSandboxProfile('live_https', { redirect_uri: sent });
+    const flow = await tokenkeep.authorize(id);
+    const { result } = await stopsWith(id, flow, 'redirect_uri_not_registered');
+    const card = result.card(id);
+    const field = `${card} .compare-registered`;
+    assert.ok(await result.visible(field), 'it is open where it is needed');
+    assert.equal(await result.visible(`${card} .comparison .finding`), false);
+    const shown = (part) => result.text(`${card} .comparison .finding-${part}`);
+
+    await typeInto(result.page, field, registered);
+    assert.match(await shown('what'), new RegExp(`ends with a slash \\(character ${sent.length}\\)`));
+    assert.equal(await shown('evidence-text'), `${sent}\n${registered}\n${' '.repeat(registered.length)}^`);
+    await result.click(`${card} .comparison .finding-action`);
+    await until('what to register is on the clipboard', async () => (await browser.readClipboard()) === sent);
+
+    await typeInto(result.page, field, sent);
+    assert.match(await shown('what'), /are the same to LinkedIn/);
+    // Whoever pastes a whole callback keeps its code to themselves.
+    const code = `AQ${'T4'.repeat(40)}`;
+    await typeInto(result.page, field, `${sent}?code=${code}`);
+    assert.ok(!(await result.page.$eval(card, (element) => element.textContent)).includes(code));
+    await typeInto(result.page, field, 'http://[not an address');
+    assert.match(await shown('what'), /begin differently \(character 5\)/);
+
+    await result.page.$eval(field, (element) => element.select());
+    await result.page.keyboard.press('Delete');
+    assert.equal(await result.visible(`${card} .comparison .finding`), false);
   });
 
   test('about an unknown client id: the button leads to the form, and with the right one it works', async () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
 import { stage } from './lib/stage.mjs';
+import { until } from './lib/until.mjs';
 
 const on = await stage();
 
@@ -62,5 +63,50 @@ describe('a scope that LinkedIn refuses', () => {
     await tokenkeep.click(failed.button);
     await tokenkeep.shown('view-setup');
     assert.equal(await tokenkeep.page.$eval('#scope', (field) => field.value), 'opnid');
+  });
+});
+
+describe('what the life of a token will need', () => {
+  const DAY_MS = 86_400_000;
+  let id;
+
+  beforeEach(async () => {
+    const { tokenkeep } = on;
+    id = await tokenkeep.addSandboxProfile('live_https');
+    await (await tokenkeep.authorize(id)).complete();
+    await tokenkeep.expand(id);
+  });
+
+  /** Stores the token with these members changed and returns what the card says of its life. */
+  async function said(members) {
+    const { tokenkeep } = on;
+    await tokenkeep.page.evaluate(
+      async (key, changed) => {
+        const { [key]: stored } = await chrome.storage.local.get(key);
+        Object.assign(stored.token, changed);
+        await chrome.storage.local.set({ [key]: stored });
+      },
+      `token:${id}`,
+      members,
+    );
+    const at = `${tokenkeep.card(id)} .lifetime`;
+    return (pattern) =>
+      until(`the card says ${pattern}`, async () =>
+        pattern ? pattern.test(await tokenkeep.text(`${at}-what`)) && (await tokenkeep.visible(at)) : !(await tokenkeep.visible(at)),
+      );
+  }
+
+  test('is said on its card, with why and what to do', async () => {
+    const { tokenkeep } = on;
+    const now = Date.now();
+    const living = { refresh_token: 'AQW-refresh', refresh_expires_ms: now + 300 * DAY_MS, refresh_refused_ms: null };
+    await (await said({ ...living, expires_ms: now + 50 * DAY_MS }))(null);
+    await (await said({ refresh_expires_ms: now + 19.5 * DAY_MS }))(/refresh token ends soon/);
+    await (await said({ refresh_token: null, refresh_expires_ms: null }))(/no refresh token/);
+    await tokenkeep.click(`${tokenkeep.card(id)} .lifetime-what`);
+    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .lifetime-why`), /only to apps with a product/);
+    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .lifetime-fix`), /LinkedIn asks nothing/);
+    await (await said({ expires_ms: now + 4.5 * DAY_MS }))(/access token ends soon/);
+    await (await said({ expires_ms: now - 1 }))(/has expired/);
   });
 });

@@ -365,7 +365,25 @@ const STATES = [
     'popup',
     async (studio) => {
       await studio.startOver();
-      await studio.failing((flow) => flow.outcome(), { redirect_uri: 'https://app.tokenkeep.test/Callback/' });
+      studio.failed = await studio.failing((flow) => flow.outcome(), { redirect_uri: 'https://app.tokenkeep.test/Callback/' });
+    },
+  ],
+  [
+    'failed-redirect-uri-compared',
+    'popup',
+    async ({ popup, failed }) => {
+      await typeInto(popup.page, `${popup.card(failed)} .compare-registered`, 'https://app.tokenkeep.test/callback');
+    },
+  ],
+  [
+    'lifetime',
+    'popup',
+    async (studio) => {
+      const popup = await studio.startOver();
+      const [id] = await studio.profiles(['Production', {}, { renew_automatically: false }]);
+      await studio.give(id, 4.5, { refresh_token: null, refresh_expires_ms: null });
+      await popup.expand(id);
+      await popup.click(`${popup.card(id)} .lifetime-what`);
     },
   ],
   [

@@ -7,7 +7,7 @@ use web_sys::{Element, HtmlElement};
 use crate::flow::{StoredToken, check_hosts};
 use crate::view::{CheckState, Command, Reply, TokenView, initials};
 
-use super::home::{draw_finding, open};
+use super::home::{draw_finding, open, own_finding};
 use super::{announce, ask_for, command, pass_on, redraw, report, send, with};
 use crate::browser::api::{answer, words};
 use crate::browser::clock;
@@ -166,15 +166,6 @@ fn draw_account(card: &Element, account: Option<&str>) -> Result<(), JsValue> {
     let account = account.unwrap_or_default();
     set_text_in(card, ".account-mark", &initials(account))?;
     set_text_in(card, ".token-account", &texts::text_with("token_account", &[account]))
-}
-
-/// The same frame as the card's own finding, once.
-fn own_finding(card: &Element, root: &Element) -> Result<(), JsValue> {
-    if root.query_selector(".finding")?.is_none() {
-        let frame: Element = find(card, ".finding")?;
-        root.append_child(&frame.clone_node_with_deep(true)?)?;
-    }
-    Ok(())
 }
 
 fn draw_revocation(card: &Element, token: &TokenView) -> Result<(), JsValue> {

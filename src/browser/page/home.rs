@@ -2,9 +2,12 @@
 
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Element, EventTarget, HtmlElement, HtmlProgressElement, HtmlSelectElement, MouseEvent};
+use web_sys::{
+    Element, EventTarget, HtmlDetailsElement, HtmlElement, HtmlInputElement, HtmlProgressElement, HtmlSelectElement,
+    MouseEvent,
+};
 
-use crate::diagnosis::{Finding, Fix};
+use crate::diagnosis::{Finding, Fix, diagnose_redirect_uri};
 use crate::flow::{FlowId, Phase, StepName};
 use crate::handoff::{self, Format, Subject};
 use crate::profile::{ProfileDraft, ScopeState, Settings};
@@ -36,6 +39,12 @@ pub(super) fn listen() -> Result<(), JsValue> {
         let card = target.closest(".profile").ok().flatten();
         if let (Some(button), Some(id)) = (clicked, card.and_then(|card| card.get_attribute("data-profile"))) {
             report(click(&button, &id));
+        }
+    })?;
+    dom::listen(&list, "input", |event| {
+        let field = event.target().and_then(|target| target.dyn_into().ok());
+        if let Some(field) = field.filter(|field: &HtmlInputElement| field.class_list().contains("compare-registered")) {
+            report(compare(&field));
         }
     })?;
     dom::listen(&by_id::<EventTarget>("profiles-more")?, "click", |_| {
@@ -352,16 +361,58 @@ fn draw_detail(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
         inside
     };
     draw_finding(&inside, detail.finding.as_ref(), false)?;
+    offer_comparison(&inside, detail.finding.as_ref())?;
     draw_steps(&inside, &detail.steps)?;
     draw_cancel(&inside, detail.flow.as_ref())?;
     draw_token(&inside, view, detail)?;
-    show_in(&inside, ".redirect", detail.redirect_uri.is_some())?;
+    for part in [".redirect", ".compare"] {
+        show_in(&inside, part, detail.redirect_uri.is_some())?;
+    }
     set_text_in(
         &inside,
         ".profile-redirect",
         detail.redirect_uri.as_deref().unwrap_or_default(),
     )?;
-    show_in(&inside, ".profile-authorize", view.state == CardState::Token)
+    // An app that asks for itself has no page to go to: Renew does it.
+    let again = view.state == CardState::Token && detail.redirect_uri.is_some();
+    show_in(&inside, ".profile-authorize", again)
+}
+
+/// Opens the comparison with what is registered once a finding is about that; then it is the person's to close.
+fn offer_comparison(inside: &Element, finding: Option<&Finding>) -> Result<(), JsValue> {
+    let asks = finding.is_some_and(|finding| finding.fix == Fix::CopyRedirectUri);
+    let compare: HtmlDetailsElement = find(inside, ".compare")?;
+    if asks != compare.has_attribute("data-offered") {
+        compare.toggle_attribute_with_force("data-offered", asks)?;
+        compare.set_open(asks);
+    }
+    Ok(())
+}
+
+/// Says where the redirect URI differs from the one that the person pasted beside it.
+fn compare(field: &HtmlInputElement) -> Result<(), JsValue> {
+    let card = field.closest(".profile")?;
+    let id = card.as_ref().and_then(|card| card.get_attribute("data-profile"));
+    let (Some(card), Some(id)) = (card, id) else { return Ok(()) };
+    let registered = field.value();
+    let finding = with(|page| {
+        let profile = page.profile(&id).filter(|_| !registered.is_empty())?;
+        Some(diagnose_redirect_uri(profile.redirect_uri.as_str(), &registered))
+    });
+    let root: Element = find(&card, ".comparison")?;
+    own_finding(&card, &root)?;
+    // Both, one below the other, are what this is for.
+    find::<HtmlDetailsElement>(&root, ".finding-evidence")?.set_open(true);
+    draw_finding(&root, finding.as_ref(), true)
+}
+
+/// The same frame as the card's own finding below `root`, once.
+pub(super) fn own_finding(card: &Element, root: &Element) -> Result<(), JsValue> {
+    if root.query_selector(".finding")?.is_none() {
+        let frame: Element = find(card, ".finding")?;
+        root.append_child(&frame.clone_node_with_deep(true)?)?;
+    }
+    Ok(())
 }
 
 fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result<(), JsValue> {
@@ -528,6 +579,21 @@ fn draw_renewal(card: &Element, token: &TokenView) -> Result<(), JsValue> {
     let until = until.map(|end_ms| texts::text_with("renewable_until", &[&texts::date_time(end_ms)]));
     show_in(card, ".token-renewable", until.is_some())?;
     set_text_in(card, ".token-renewable", &until.unwrap_or_default())?;
+    let says = |part: &str| match &token.lifetime {
+        Some(finding) => {
+            let args: Vec<&str> = finding.args.iter().map(String::as_str).collect();
+            texts::text_with(&["finding_", &finding.code, part].concat(), &args)
+        }
+        None => String::new(),
+    };
+    show_in(card, ".lifetime", token.lifetime.is_some())?;
+    for (place, part) in [
+        (".lifetime-what", "_what"),
+        (".lifetime-why", "_why"),
+        (".lifetime-fix", "_fix"),
+    ] {
+        set_text_in(card, place, &says(part))?;
+    }
     let clock = token.clock_behind_min.map(|minutes| {
         let key = if minutes < 0 { "clock_ahead" } else { "clock_behind" };
         texts::text_with(key, &[&texts::whole_minutes(minutes.unsigned_abs())])

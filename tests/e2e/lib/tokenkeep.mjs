@@ -407,5 +407,11 @@ export class Flow {
     if (outcome !== 'Token') throw new Error(`the flow ended with ${outcome}`);
     // Its own page comes in the place of the tab, to the front: whoever goes on before that is disturbed by it.
     await until("the flow's tab is closed", () => this.page.isClosed());
+    // What a card offers is another thing a moment later, and a person sees it before the next click.
+    const { page } = this.tokenkeep;
+    const state = `${this.tokenkeep.card(this.profile)}[data-state]`;
+    await until('the card shows the token', async () =>
+      page.isClosed() || (await page.$$eval(state, ([card]) => !card?.checkVisibility() || card.dataset.state === 'token')),
+    );
   }
 }
