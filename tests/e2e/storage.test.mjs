@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { stage } from './lib/stage.mjs';
 import { Manager } from './lib/manager.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { Tokenkeep, typeInto } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -46,6 +46,22 @@ test('profiles that two pages save at once are all kept', async () => {
   assert.ok(replies.flat().every((reply) => reply.Saved), JSON.stringify(replies));
   const names = (await tokenkeep.index()).map(({ name }) => name).sort();
   assert.deepEqual(names, Array.from({ length: 20 }, (_, number) => `profile ${number}`).sort());
+});
+
+test('the form of the first run gives way to a profile that came from elsewhere, unless somebody writes in it', async () => {
+  const { tokenkeep, browser } = on;
+  const writes = await Tokenkeep.open(browser);
+  await typeInto(writes.page, '#client_id', '77half');
+  const manager = await Manager.open(browser);
+  const draft = { name: 'elsewhere', provider: 'linkedin', client_id: '77a', client_secret: 's', redirect_uri: 'http://localhost:8585/callback', scope: 'openid' };
+  const reply = await manager.page.evaluate(
+    (value) => chrome.runtime.sendMessage({ SaveProfile: { id: null, draft: value, authorize: false } }),
+    draft,
+  );
+  await tokenkeep.profileShown(reply.Saved.profile);
+  await tokenkeep.shown('view-home');
+  assert.equal(await writes.view(), 'view-setup');
+  assert.equal(await writes.page.$eval('#client_id', (field) => field.value), '77half');
 });
 
 test('two clicks on Save are one profile, and a form that was refused can be sent again', async () => {

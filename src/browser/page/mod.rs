@@ -343,8 +343,13 @@ fn redraw() -> Result<(), JsValue> {
         return manager::redraw();
     }
     let form = with(|page| {
-        if page.index.entries.is_empty() && page.form.is_none() {
-            page.form = Some(setup::Form::new());
+        let none = page.index.entries.is_empty();
+        if none && page.form.is_none() {
+            page.form = Some(setup::Form::first());
+        }
+        // A profile came from elsewhere: from the manager, or an import.
+        if !none && page.form.as_ref().is_some_and(setup::Form::is_untouched) {
+            page.form = None;
         }
         page.form.is_some()
     });

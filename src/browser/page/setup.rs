@@ -36,6 +36,17 @@ pub(super) struct Form {
     authorize: bool,
     /// Whether it is on its way to the worker: a second click must not make a second profile.
     sent: bool,
+    /// Why it shows.
+    reason: Reason,
+}
+
+/// Why a form shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// There was no profile, and nobody has done anything with it yet.
+    NoProfile,
+    /// The person wants it.
+    Person,
 }
 
 impl Form {
@@ -47,7 +58,21 @@ impl Form {
             filled: false,
             authorize: false,
             sent: false,
+            reason: Reason::Person,
         }
+    }
+
+    /// The first run.
+    pub(super) fn first() -> Self {
+        Self {
+            reason: Reason::NoProfile,
+            ..Self::new()
+        }
+    }
+
+    /// Whether nothing is lost without it.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.reason == Reason::NoProfile
     }
 
     /// A new profile of which something is known.
@@ -81,9 +106,11 @@ pub(super) fn listen() -> Result<(), JsValue> {
         report(redraw());
     })?;
     dom::listen(&by_id::<EventTarget>("setup")?, "input", |_| {
+        touched();
         report(draw_hosts().and_then(|()| draw_scopes()).and_then(|()| draw_sign()));
     })?;
     dom::listen(&by_id::<EventTarget>("setup")?, "click", |event| {
+        touched();
         // The successor of a legacy scope, wherever its button stands.
         let button = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         if let Some(button) = button.filter(|button| button.class_list().contains("scope-successor")) {
@@ -345,6 +372,14 @@ pub(super) fn toggle_scope(scope: &str) -> Result<(), JsValue> {
     }
     field.set_value(&scopes.join(" "));
     draw_scopes()
+}
+
+fn touched() {
+    with(|page| {
+        if let Some(form) = &mut page.form {
+            form.reason = Reason::Person;
+        }
+    });
 }
 
 fn reveal() -> Result<(), JsValue> {
