@@ -48,8 +48,7 @@ impl Flow {
             self.snapshot.client_secret.as_ref().map(ClientSecret::expose),
             self.code_verifier.as_ref().map(CodeVerifier::expose),
             old.map(|old| old.access_token.expose()),
-            old.and_then(|old| old.refresh_token.as_ref())
-                .map(RefreshToken::expose),
+            old.and_then(|old| old.refresh_token.as_ref()).map(RefreshToken::expose),
             old.and_then(|old| old.id_token.as_ref()).map(IdToken::expose),
             code,
         ];

@@ -43,7 +43,8 @@ pub(super) fn listen() -> Result<(), JsValue> {
     })?;
     dom::listen(&list, "input", |event| {
         let field = event.target().and_then(|target| target.dyn_into().ok());
-        if let Some(field) = field.filter(|field: &HtmlInputElement| field.class_list().contains("compare-registered")) {
+        if let Some(field) = field.filter(|field: &HtmlInputElement| field.class_list().contains("compare-registered"))
+        {
             report(compare(&field));
         }
     })?;
@@ -393,7 +394,9 @@ fn offer_comparison(inside: &Element, finding: Option<&Finding>) -> Result<(), J
 fn compare(field: &HtmlInputElement) -> Result<(), JsValue> {
     let card = field.closest(".profile")?;
     let id = card.as_ref().and_then(|card| card.get_attribute("data-profile"));
-    let (Some(card), Some(id)) = (card, id) else { return Ok(()) };
+    let (Some(card), Some(id)) = (card, id) else {
+        return Ok(());
+    };
     let registered = field.value();
     let finding = with(|page| {
         let profile = page.profile(&id).filter(|_| !registered.is_empty())?;

@@ -3,9 +3,7 @@
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::flow::{
-    Badge, Event, FlowId, KnownToken, LOOK_WITHIN_MS, NewFlow, Plan, Reminded, Snapshot, StoredToken,
-};
+use crate::flow::{Badge, Event, FlowId, KnownToken, LOOK_WITHIN_MS, NewFlow, Plan, Reminded, Snapshot, StoredToken};
 use crate::oauth::secret::{CodeVerifier, State};
 use crate::plain::Record as _;
 use crate::profile::{Profile, Settings};
