@@ -39,30 +39,7 @@ async function begin(more) {
 async function withToken() {
   const id = await begin();
   await on.tokenkeep.inState(id, 'token');
-  return { id, first: await stored(id) };
-}
-
-async function stored(id) {
-  return (await on.tokenkeep.local(`token:${id}`))[`token:${id}`];
-}
-
-/** Changes the stored token, as if time had gone by. */
-async function change(id, members) {
-  const record = await stored(id);
-  Object.assign(record.token, members);
-  await on.tokenkeep.page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${id}`, record);
-}
-
-function renewed(id, first) {
-  return until('a new token is stored', async () => {
-    const now = await stored(id);
-    return now.token.access_token !== first.token.access_token && now;
-  });
-}
-
-async function pressRenew(id) {
-  await on.tokenkeep.expand(id);
-  await on.tokenkeep.click(`${on.tokenkeep.card(id)} .profile-renew`);
+  return { id, first: await on.tokenkeep.tokenRecord(id) };
 }
 
 /** Nobody was sent anywhere, and every token request was one of the app itself. */
@@ -142,7 +119,7 @@ describe('Get token', () => {
     });
     assert.equal(opened, 0);
     assert.deepEqual(await tokenkeep.hosts(), [LINKEDIN]);
-    const { token } = await stored(id);
+    const { token } = await on.tokenkeep.tokenRecord(id);
     assert.match(token.access_token, /^\S{40,}$/);
     assert.equal(token.expires_ms - token.obtained_ms, HALF_HOUR_MS);
     assert.equal(token.refresh_token ?? null, null);
@@ -195,7 +172,7 @@ describe('Get token', () => {
       const finding = await tokenkeep.finding(id);
       assert.match(finding.what, words);
       assert.ok(!JSON.stringify(finding).includes(application(more).client_secret));
-      assert.equal(await stored(id), undefined);
+      assert.equal(await on.tokenkeep.tokenRecord(id), undefined);
       assert.equal((await sandbox.tokenRequests()).length, 1);
       assert.equal(await tokenkeep.text(`${tokenkeep.card(id)} .profile-main`), 'Get token');
     });
@@ -245,10 +222,10 @@ describe('renewal', () => {
     const { tokenkeep, sandbox } = on;
     const { id, first } = await withToken();
     assert.equal(await tabsOpened(async () => {
-      await pressRenew(id);
-      await renewed(id, first);
+      await on.tokenkeep.pressRenew(id);
+      await on.tokenkeep.renewed(id, first);
     }), 0);
-    const { token } = await stored(id);
+    const { token } = await on.tokenkeep.tokenRecord(id);
     assert.equal(token.expires_ms - token.obtained_ms, HALF_HOUR_MS);
     assert.equal(await tokenkeep.state(id), 'token');
     assert.equal((await sandbox.tokenRequests()).length, 2);
@@ -262,22 +239,22 @@ describe('renewal', () => {
       (profile) => Promise.all(Array.from({ length: 50 }, () => chrome.runtime.sendMessage({ Renew: { profile } }))),
       id,
     );
-    await renewed(id, first);
+    await on.tokenkeep.renewed(id, first);
     assert.equal((await on.sandbox.tokenRequests()).length, 2);
   });
 
   test('comes by itself three minutes before the end, all pages closed and the worker stopped', async () => {
     const { tokenkeep, sandbox, browser } = on;
     const { id, first } = await withToken();
-    await change(id, { obtained_ms: Date.now() - 28 * 60_000, expires_ms: Date.now() + 2 * 60_000 });
-    await tokenkeep.page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1500 }));
+    await on.tokenkeep.changeToken(id, { obtained_ms: Date.now() - 28 * 60_000, expires_ms: Date.now() + 2 * 60_000 });
+    await tokenkeep.ring();
     // A browser needs a tab.
     await browser.newPage();
     await tokenkeep.page.close();
     await browser.killWorker();
     await until('LinkedIn is asked again', async () => (await sandbox.tokenRequests()).length === 2);
     on.tokenkeep = await Tokenkeep.open(browser);
-    const { token } = await renewed(id, first);
+    const { token } = await on.tokenkeep.renewed(id, first);
     assert.ok(token.expires_ms > Date.now() + 28 * 60_000);
     await onlyTheGrant();
   });
@@ -286,15 +263,12 @@ describe('renewal', () => {
     const { tokenkeep } = on;
     const { id, first } = await withToken();
     // Else the alarm after the first token may renew it before the person does.
-    await tokenkeep.page.evaluate(async (key) => {
-      const { [key]: profile } = await chrome.storage.local.get(key);
-      await chrome.storage.local.set({ [key]: { ...profile, renew_automatically: false } });
-    }, `profile:${id}`);
+    await tokenkeep.changeProfile(id, { renew_automatically: false });
     await tokenkeep.expand(id);
-    await change(id, { expires_ms: Date.now() + 1200 });
+    await on.tokenkeep.changeToken(id, { expires_ms: Date.now() + 1200 });
     await tokenkeep.inState(id, 'expired');
     await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
-    await renewed(id, first);
+    await on.tokenkeep.renewed(id, first);
     await tokenkeep.inState(id, 'token');
     await onlyTheGrant();
   });
@@ -303,11 +277,11 @@ describe('renewal', () => {
     const { tokenkeep, sandbox } = on;
     const { id, first } = await withToken();
     await sandbox.app({ client_id: application().client_id, two_legged: false });
-    await pressRenew(id);
+    await on.tokenkeep.pressRenew(id);
     const what = `${tokenkeep.card(id)} .finding-what`;
     await until('it is explained', () => tokenkeep.visible(what));
     assert.match(await tokenkeep.text(what), /may not create application tokens/);
-    assert.equal((await stored(id)).token.access_token, first.token.access_token);
+    assert.equal((await on.tokenkeep.tokenRecord(id)).token.access_token, first.token.access_token);
     assert.equal(await tokenkeep.state(id), 'token', 'what lives can be copied');
     assert.equal((await sandbox.tokenRequests()).length, 2);
   });

@@ -80,15 +80,7 @@ describe('what the life of a token will need', () => {
   /** Stores the token with these members changed and returns what the card says of its life. */
   async function said(members) {
     const { tokenkeep } = on;
-    await tokenkeep.page.evaluate(
-      async (key, changed) => {
-        const { [key]: stored } = await chrome.storage.local.get(key);
-        Object.assign(stored.token, changed);
-        await chrome.storage.local.set({ [key]: stored });
-      },
-      `token:${id}`,
-      members,
-    );
+    await tokenkeep.changeToken(id, members);
     const at = `${tokenkeep.card(id)} .lifetime`;
     return (pattern) =>
       until(`the card says ${pattern}`, async () =>

@@ -112,9 +112,7 @@ describe('the worker is stopped', () => {
     await flow.consent();
     await (await Tokenkeep.open(browser)).page.close();
     assert.equal(await flow.outcome(), 'Token');
-    await until('the tokens were looked at', async () =>
-      (await tokenkeep.alarms()).some((alarm) => alarm.name === 'tokens' && alarm.scheduledTime > Date.now() + 60_000),
-    );
+    await tokenkeep.looked();
     await until('nothing wakes the worker any more', async () => {
       await browser.killWorker();
       return !(await browser.workerRuns());

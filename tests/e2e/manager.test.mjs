@@ -448,11 +448,7 @@ describe('scopes', () => {
   test('are not asked about once the token is dead', async () => {
     const [id] = await profiles('One');
     await giveToken(id);
-    await manager.page.evaluate(async (key) => {
-      const { [key]: record } = await chrome.storage.local.get(key);
-      record.token.expires_ms = Date.now() - 1;
-      await chrome.storage.local.set({ [key]: record });
-    }, `token:${id}`);
+    await manager.changeToken(id, { expires_ms: Date.now() - 1 });
     await until('it is over', () => manager.visible(`${manager.row(id)}[data-state="expired"]`));
     await manager.edit(id);
     await typeInto(manager.page, '#scope', 'openid');

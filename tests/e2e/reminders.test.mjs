@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { stage } from './lib/stage.mjs';
+import { onlyIn, stage } from './lib/stage.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -23,7 +23,7 @@ beforeEach(async () => {
   id = await tokenkeep.addSandboxProfile('live_https', { name: 'Production' });
   await (await tokenkeep.authorize(id)).complete();
   // What renews itself needs no reminder.
-  await change(`profile:${id}`, (profile) => Object.assign(profile, { renew_automatically: false }));
+  await tokenkeep.changeProfile(id, { renew_automatically: false });
   if (driver.name === 'firefox') {
     await driver.grantPermissions(['notifications']);
     await tokenkeep.page.evaluate(() => {
@@ -37,14 +37,7 @@ beforeEach(async () => {
   }
 });
 
-/** Changes what is stored, as if time had gone by. */
-async function change(key, how) {
-  const { [key]: record } = await on.tokenkeep.local(key);
-  how(record);
-  await on.tokenkeep.page.evaluate((name, value) => chrome.storage.local.set({ [name]: value }), key, record);
-}
-
-const endsIn = (ms) => change(`token:${id}`, ({ token }) => Object.assign(token, { expires_ms: Date.now() + ms }));
+const endsIn = (ms) => on.tokenkeep.changeToken(id, { expires_ms: Date.now() + ms });
 
 function standIn() {
   return on.browser.evaluateInWorker(() => {
@@ -54,6 +47,12 @@ function standIn() {
         globalThis.shown[name] = options;
       },
       clear: async (name) => delete globalThis.shown[name],
+      onClicked: {
+        addListener: (listener) => {
+          globalThis.clicked = listener;
+        },
+        removeListener: () => {},
+      },
     };
     for (const root of [globalThis.browser, globalThis.chrome]) if (root) root.notifications = notifications;
   });
@@ -85,8 +84,6 @@ function save(settings) {
   return on.tokenkeep.page.evaluate((value) => chrome.runtime.sendMessage({ SaveSettings: { settings: value } }), settings);
 }
 
-const ring = () => on.tokenkeep.page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1000 }));
-
 async function reminded(days) {
   await until(`the reminder of day ${days} is written down`, async () => {
     const { reminded: list = [] } = await on.tokenkeep.local('reminded');
@@ -104,7 +101,7 @@ test('a reminder at 14, 3 and 1 days, each once', async () => {
     [0.5 * DAY_MS, 1, /1 day/],
   ]) {
     await endsIn(left);
-    await ring();
+    await on.tokenkeep.ring();
     await reminded(days);
     const { title, message } = await reminder();
     if (on.browser.name !== 'firefox') {
@@ -123,11 +120,32 @@ test('a reminder at 14, 3 and 1 days, each once', async () => {
 test('other days, and none without the wish', async () => {
   assert.equal(await save({ remind_days: [30], notify: false }), 'Done');
   await endsIn(20 * DAY_MS);
-  await ring();
-  await pause(2500);
+  await on.tokenkeep.ring();
+  await on.tokenkeep.looked();
+  await pause(500);
   assert.deepEqual(await shown(), {});
   assert.equal(await save({ remind_days: [30], notify: true }), 'Done');
   await reminded(30);
   const { message } = await reminder();
   if (on.browser.name !== 'firefox') assert.match(message, /20 days/);
+});
+
+test('a click on it takes it away and opens the profiles', onlyIn('chromium', 'headless Firefox closes a notification before anybody can click'), async () => {
+  const { tokenkeep, browser } = on;
+  // A permission that comes makes the worker listen anew: now to the stand-in.
+  await tokenkeep.removeHosts(['http://localhost/*']);
+  await tokenkeep.grantHosts(['http://localhost/*']);
+  assert.equal(await save({ remind_days: [3], notify: true }), 'Done');
+  await until('it listens to clicks', () => listen(() => globalThis.clicked !== undefined));
+  await endsIn(2.5 * DAY_MS);
+  await tokenkeep.ring();
+  await reminder();
+  const popup = `${browser.origin}/popup.html`;
+  const before = (await browser.pages()).filter(({ url }) => url === popup).length;
+  await browser.evaluateInWorker(() => globalThis.clicked(Object.keys(globalThis.shown)[0]));
+  await until('the profiles are open', async () => {
+    const open = (await browser.pages()).filter(({ url }) => url === popup);
+    return open.length === before + 1;
+  });
+  await until('it is gone', async () => Object.keys(await shown()).length === 0);
 });

@@ -25,38 +25,13 @@ beforeEach(async () => {
   first = await stored();
 });
 
-/** The stored record of the profile's token. */
-async function stored() {
-  return (await on.tokenkeep.local(`token:${id}`))[`token:${id}`];
-}
-
-/** Changes the stored token, as if time had gone by. */
-async function change(members) {
-  const record = await stored();
-  Object.assign(record.token, members);
-  await on.tokenkeep.page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${id}`, record);
-}
+const change = (members) => on.tokenkeep.changeToken(id, members);
+const renewed = () => on.tokenkeep.renewed(id, first);
+const stored = () => on.tokenkeep.tokenRecord(id);
 
 async function renewals() {
   const requests = await on.sandbox.tokenRequests();
   return requests.slice(1);
-}
-
-function renewed() {
-  return until('a new token is stored', async () => {
-    const now = await stored();
-    return now.token.access_token !== first.token.access_token && now;
-  });
-}
-
-async function pressRenew() {
-  await on.tokenkeep.expand(id);
-  await on.tokenkeep.click(`${on.tokenkeep.card(id)} .profile-renew`);
-}
-
-/** Has the worker look at the tokens soon, as its own alarm would. */
-function ring(page = on.tokenkeep.page) {
-  return page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1500 }));
 }
 
 function badge() {
@@ -67,7 +42,7 @@ describe('a click on Renew', () => {
   test('is one request with the refresh token, without a tab and without the redirect host', async () => {
     const { tokenkeep, sandbox, browser } = on;
     const tabs = (await browser.pages()).length;
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     const { token } = await renewed();
     assert.equal(token.refresh_token, first.token.refresh_token, "LinkedIn's does not rotate");
     assert.deepEqual(token.scope_granted, first.token.scope_granted);
@@ -83,7 +58,7 @@ describe('a click on Renew', () => {
   test('the old token can be copied until the new one is stored', async () => {
     const { tokenkeep, sandbox } = on;
     await sandbox.fault('token', { kind: 'delay', ms: 1500 });
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     const button = `${tokenkeep.card(id)} .profile-renew`;
     await until('the renewal shows', async () => (await tokenkeep.text(button)) === 'Renewing…');
     assert.equal(await tokenkeep.page.$eval(button, (renew) => renew.disabled), true);
@@ -118,7 +93,7 @@ describe('a renewal that fails', () => {
   test('a refused refresh token: the old token stays, and nothing is asked again', async () => {
     const { tokenkeep, sandbox } = on;
     await sandbox.revoke(sandbox.ready.refresh_app.client_id, sandbox.ready.member.username);
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     const what = `${tokenkeep.card(id)} .finding-what`;
     await until('it is explained', () => tokenkeep.visible(what));
     assert.match(await tokenkeep.text(what), /refresh token works no more/);
@@ -127,7 +102,7 @@ describe('a renewal that fails', () => {
     assert.ok(kept.token.refresh_refused_ms > 0);
     assert.equal(await tokenkeep.state(id), 'token', 'what lives can be copied');
     await change({ expires_ms: Date.now() + DAY_MS });
-    await ring();
+    await on.tokenkeep.ring();
     await until('the icon counts the last day', async () => (await badge()) === '1d');
     assert.equal((await renewals()).length, 1);
   });
@@ -139,7 +114,7 @@ describe('a renewal that fails', () => {
     test(`the token endpoint answers with ${name}: the refresh token is kept and works`, async () => {
       const { tokenkeep, sandbox } = on;
       await sandbox.fault('token', fault);
-      await pressRenew();
+      await on.tokenkeep.pressRenew(id);
       const what = `${tokenkeep.card(id)} .finding-what`;
       await until('it is explained', () => tokenkeep.visible(what));
       assert.match(await tokenkeep.text(what), /could not be renewed/);
@@ -153,7 +128,7 @@ describe('a renewal that fails', () => {
   test('the worker is stopped over the answer: it is asked once more', async () => {
     const { sandbox, browser } = on;
     await sandbox.fault('token', { kind: 'hang' });
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     await until('the request is there', async () => (await renewals()).length === 1);
     await browser.killWorker();
     // Any event wakes a worker.
@@ -167,7 +142,7 @@ describe('without a person', () => {
   test('a token that is due is renewed from the alarm, all pages closed and the worker stopped', async () => {
     const { tokenkeep, browser } = on;
     await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 4 * DAY_MS });
-    await ring();
+    await on.tokenkeep.ring();
     // A browser needs a tab.
     await browser.newPage();
     await tokenkeep.page.close();
@@ -212,10 +187,10 @@ describe('without a person', () => {
     await tokenkeep.click('#setup_save');
     await tokenkeep.shown('view-home');
     await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 3 * DAY_MS });
-    await ring();
+    await on.tokenkeep.ring();
     await until('the icon counts the days', async () => (await badge()) === '3d');
     await change({ expires_ms: Date.now() - 1 });
-    await ring();
+    await on.tokenkeep.ring();
     await until('the icon calls', async () => (await badge()) === '!');
     assert.equal((await renewals()).length, 0);
   });

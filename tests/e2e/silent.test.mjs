@@ -40,27 +40,9 @@ async function open() {
   return (await on.browser.pages()).map(({ url }) => url).sort();
 }
 
-async function stored() {
-  return (await on.tokenkeep.local(`token:${id}`))[`token:${id}`];
-}
-
-async function change(members) {
-  const record = await stored();
-  Object.assign(record.token, members);
-  await on.tokenkeep.page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${id}`, record);
-}
-
-function renewed() {
-  return until('a new token is stored', async () => {
-    const now = await stored();
-    return now.token.access_token !== first.token.access_token && now;
-  });
-}
-
-async function pressRenew() {
-  await on.tokenkeep.expand(id);
-  await on.tokenkeep.click(`${on.tokenkeep.card(id)} .profile-renew`);
-}
+const change = (members) => on.tokenkeep.changeToken(id, members);
+const renewed = () => on.tokenkeep.renewed(id, first);
+const stored = () => on.tokenkeep.tokenRecord(id);
 
 /** How the renewal ended: the code of its finding, or `Token`. */
 function outcome() {
@@ -92,7 +74,7 @@ describe('silent renewal', () => {
     let opened = 0;
     const count = (target) => (opened += target.type() === 'page' ? 1 : 0);
     on.browser.browser.on('targetcreated', count);
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     const { token } = await renewed();
     on.browser.browser.off('targetcreated', count);
     assert.equal(await outcome(), 'Token');
@@ -113,7 +95,7 @@ describe('silent renewal', () => {
       if (!on.sandbox.ready.redirect_hosts[target]) throw new Error(`no ${target}`);
       await on.tokenkeep.startOver();
       await begin(target);
-      await pressRenew();
+      await on.tokenkeep.pressRenew(id);
       await renewed();
       assert.equal((await asked()).length, 1);
       await nothingLeft();
@@ -134,7 +116,7 @@ describe('silent renewal', () => {
   test('from the alarm, all pages closed and the worker stopped', async () => {
     const { tokenkeep, browser } = on;
     await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 4 * DAY_MS });
-    await tokenkeep.page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1500 }));
+    await tokenkeep.ring();
     await browser.newPage();
     await tokenkeep.page.close();
     await browser.killWorker();
@@ -148,7 +130,7 @@ describe('silent renewal', () => {
   test('the worker is stopped over the answer: it is asked once more', async () => {
     const { sandbox, browser } = on;
     await sandbox.fault('authorization', { kind: 'hang' });
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     await until('the request is there', async () => (await asked()).length === 1);
     await browser.killWorker();
     await (await browser.newPage()).close();
@@ -162,7 +144,7 @@ describe('silent renewal that meets', () => {
   /** It ends in a click, opens nothing, and the old token stays. */
   async function wantsPerson() {
     const { tokenkeep } = on;
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     assert.equal(await outcome(), 'needs_click');
     assert.deepEqual(await open(), tabs, 'nothing is opened uninvited');
     assert.equal((await stored()).token.access_token, first.token.access_token);
@@ -198,7 +180,7 @@ describe('silent renewal that meets', () => {
     const { client_id } = sandbox.ready.app;
     await sandbox.grant(client_id, SECOND_MEMBER, ['openid', 'profile', 'email']);
     await sandbox.session(SECOND_MEMBER);
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     assert.equal(await outcome(), 'other_member');
     assert.equal((await stored()).token.access_token, first.token.access_token, 'the old token is kept');
     const why = await tokenkeep.text(`${tokenkeep.card(id)} .finding-why`);
@@ -213,7 +195,7 @@ describe('silent renewal that meets', () => {
 
   test('an outage: it may be tried again', async () => {
     await on.sandbox.fault('authorization', { kind: 'answer', status: 503 });
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     assert.equal(await outcome(), 'renewal_failed');
     await on.tokenkeep.click(`${on.tokenkeep.card(id)} .finding-action`);
     await renewed();
@@ -237,7 +219,7 @@ describe('an inactive tab', () => {
 
   test('is not opened where the profile does not allow it', async () => {
     await on.sandbox.quirks({ navigations_only: true });
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     assert.equal(await outcome(), 'needs_click');
     assert.deepEqual(await open(), tabs);
   });
@@ -246,7 +228,7 @@ describe('an inactive tab', () => {
     const { tokenkeep, sandbox } = on;
     await allowTab();
     await sandbox.quirks({ navigations_only: true });
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     await renewed();
     await until('the tab is gone', async () => (await open()).length === tabs.length);
     assert.deepEqual(await open(), tabs, 'no result page either');
@@ -259,7 +241,7 @@ describe('an inactive tab', () => {
   test('that shows a page is closed, and a click is needed', async () => {
     await allowTab();
     await on.sandbox.signOut();
-    await pressRenew();
+    await on.tokenkeep.pressRenew(id);
     await until('the tab is open', async () => (await open()).length === tabs.length + 1);
     assert.equal(await until('the renewal is over', outcome, { timeout: 60_000 }), 'needs_click');
     await until('the tab is gone', async () => (await open()).length === tabs.length);

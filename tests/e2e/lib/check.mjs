@@ -25,15 +25,8 @@ export class Check {
     return (await this.tokenkeep.local(`check:${this.id}`))[`check:${this.id}`];
   }
 
-  async stored() {
-    return (await this.tokenkeep.local(`token:${this.id}`))[`token:${this.id}`];
-  }
-
-  /** Changes the stored token, as if time had gone by or another one had come. */
-  async change(members) {
-    const record = await this.stored();
-    Object.assign(record.token, members);
-    await this.tokenkeep.page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${this.id}`, record);
+  change(members) {
+    return this.tokenkeep.changeToken(this.id, members);
   }
 
   /** What the card says of the test. */

@@ -190,10 +190,52 @@ export class Tokenkeep {
     return this.page.evaluate(() => chrome.alarms.getAll());
   }
 
+  /** The stored record of a profile's token. */
+  async tokenRecord(profile) {
+    const key = `token:${profile}`;
+    return (await this.local(key))[key];
+  }
+
   /** The stored access token of a profile. */
   async storedToken(profile) {
-    const key = `token:${profile}`;
-    return (await this.local(key))[key]?.token.access_token;
+    return (await this.tokenRecord(profile))?.token.access_token;
+  }
+
+  /** Waits for another token of a profile than this record's. */
+  renewed(profile, before) {
+    return until('a new token is stored', async () => {
+      const now = await this.tokenRecord(profile);
+      return now.token.access_token !== before.token.access_token && now;
+    });
+  }
+
+  // --- what is stored, changed as if time had gone by or another hand had written ---
+
+  /** Changes one record by `how`, which gets it and may return another one. */
+  async changeRecord(key, how) {
+    const { [key]: record } = await this.local(key);
+    const changed = how(record) ?? record;
+    await this.page.evaluate((name, value) => chrome.storage.local.set({ [name]: value }), key, changed);
+  }
+
+  changeToken(profile, members) {
+    return this.changeRecord(`token:${profile}`, ({ token }) => void Object.assign(token, members));
+  }
+
+  changeProfile(profile, members) {
+    return this.changeRecord(`profile:${profile}`, (record) => void Object.assign(record, members));
+  }
+
+  /** Has the worker look at the tokens in a moment, as its own alarm would. */
+  ring() {
+    return this.page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1500 }));
+  }
+
+  /** Waits until the worker has looked at the tokens and planned the next look. */
+  looked() {
+    return until('the tokens were looked at', async () =>
+      (await this.alarms()).some(({ name, scheduledTime }) => name === 'tokens' && scheduledTime > Date.now() + 60_000),
+    );
   }
 
   // --- permissions ---
@@ -253,6 +295,11 @@ export class Tokenkeep {
         evidence: text('.finding-evidence-text'),
       };
     });
+  }
+
+  async pressRenew(id) {
+    await this.expand(id);
+    await this.click(`${this.card(id)} .profile-renew`);
   }
 
   // --- a flow ---
