@@ -366,9 +366,10 @@ fn draw_detail(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
     draw_steps(&inside, &detail.steps)?;
     draw_cancel(&inside, detail.flow.as_ref())?;
     draw_token(&inside, view, detail)?;
-    for part in [".redirect", ".compare"] {
-        show_in(&inside, part, detail.redirect_uri.is_some())?;
-    }
+    show_in(&inside, ".redirect", detail.redirect_uri.is_some())?;
+    // Where everything works there is nothing to compare.
+    let compares = detail.finding.is_some() || view.state == CardState::Ready;
+    show_in(&inside, ".compare", compares && detail.redirect_uri.is_some())?;
     set_text_in(
         &inside,
         ".profile-redirect",
