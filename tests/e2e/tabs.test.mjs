@@ -64,6 +64,36 @@ test('a closed tab ends the flow', async () => {
   assert.equal((await sandbox.counters()).token_posts, 0);
 });
 
+test('the person goes elsewhere in the tab and comes back', async () => {
+  const { tokenkeep, sandbox } = on;
+  const id = await tokenkeep.addSandboxProfile('live_https');
+  const flow = await tokenkeep.authorize(id);
+  const page = await flow.signIn();
+  const address = await page.evaluate(() => location.href);
+  // Another page of the redirect host is none of ours.
+  await page.goto('https://app.tokenkeep.test/about');
+  assert.equal(await page.evaluate(() => location.pathname), '/about');
+  assert.ok((await tokenkeep.engine()).flows[flow.id]?.phase.AwaitingRedirect, 'it waits');
+  await page.goto(address);
+  const { redirect_host_requests: before } = await sandbox.counters();
+  await flow.complete();
+  assert.equal((await sandbox.counters()).redirect_host_requests, before);
+});
+
+test('an edit in the middle of a flow changes nothing of it', async () => {
+  const { tokenkeep, sandbox } = on;
+  const id = await tokenkeep.addSandboxProfile('live_https');
+  const flow = await tokenkeep.authorize(id);
+  await flow.signIn();
+  const { redirect_hosts: hosts, app } = sandbox.ready;
+  await tokenkeep.changeProfile(id, { redirect_uri: hosts.dead_loopback, client_id: '77another' });
+  await tokenkeep.changeRecord(`secret:${id}`, (record) => void Object.assign(record, { client_secret: 'another' }));
+  await flow.complete();
+  const [{ form }] = await sandbox.tokenRequests();
+  assert.deepEqual([form.redirect_uri, form.client_id, form.client_secret], [hosts.live_https, app.client_id, app.client_secret]);
+  assert.equal((await sandbox.counters()).redirect_host_requests, 0);
+});
+
 test('Cancel ends the flow and closes its tab', async () => {
   const { tokenkeep, browser } = on;
   const id = await tokenkeep.addSandboxProfile('live_https');
