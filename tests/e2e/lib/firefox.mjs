@@ -255,9 +255,16 @@ export class Firefox {
         triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal(),
       });
     }, address);
+    let seen;
     const page = await until(`${address} is open`, async () => {
-      const entry = (await this.pages()).find(({ context, url }) => !before.has(context) && url === address);
-      return entry?.page;
+      seen = (await this.#contexts()).filter(({ context }) => !before.has(context));
+      const known = await this.browser.pages();
+      const { context } = seen.find(({ url }) => url === address) ?? {};
+      return known.find((candidate) => candidate.mainFrame()._id === context);
+    }).catch((error) => {
+      // Puppeteer may not know of a tab that Firefox has.
+      error.message += `; new tabs: ${JSON.stringify(seen?.map(({ context, url }) => ({ context, url })))}`;
+      throw error;
     });
     await until(`${address} is parsed`, () => page.evaluate(() => document.readyState !== 'loading'));
     return page;
