@@ -117,12 +117,11 @@ impl Compared {
         };
         let token = match (&mine.token, &kept.token) {
             (None, None) => Side::Same,
-            (Some(_), None) => Side::Here,
             (None, Some(_)) => Side::Backup,
             (Some(own), Some(theirs)) if own.token.access_token == theirs.token.access_token => Side::Same,
             (Some(own), Some(theirs)) if theirs.token.obtained_ms > own.token.obtained_ms => Side::BackupNewer,
             // At the same instant nobody knows which is newer: the one that is here stays.
-            (Some(_), Some(_)) => Side::Here,
+            (Some(_), _) => Side::Here,
         };
         Self {
             mine: Some(own.id.clone()),
