@@ -112,6 +112,8 @@ fn choose_file(field: &HtmlInputElement) -> Result<(), JsValue> {
 fn take_file(bytes: &JsValue) -> Result<(), JsValue> {
     let file = Uint8Array::new(bytes);
     if let Err(error) = inspect_backup(&file.to_vec()) {
+        // The same file, once it is mended, can be chosen again.
+        by_id::<HtmlInputElement>("restore_file")?.set_value("");
         return say("restore", Some(error.code()));
     }
     FILE.set(Some(file));
