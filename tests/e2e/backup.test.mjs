@@ -480,6 +480,45 @@ test('the worker writes nothing over a token that the page did not see', async (
   }
 });
 
+test('while a flow of a profile is under way nothing is written to it', async () => {
+  const { tokenkeep, sandbox } = on;
+  await sandbox.session(sandbox.ready.member.username);
+  await tokenkeep.front();
+  const id = await tokenkeep.addSandboxProfile('live_https', { name: 'Busy' });
+  const flow = await tokenkeep.authorize(id);
+  const before = await kept();
+  const restored = { kept: { profile: { ...before[`profile:${id}`], name: 'Old' }, secret: null, token: null }, replaces: true, seen: null };
+  const send = () =>
+    manager.page.evaluate((wanted) => chrome.runtime.sendMessage({ Restore: { profiles: [wanted], settings: null } }), restored);
+  assert.match((await send()).Failed?.message ?? '', /flow .* under way; nothing was restored/);
+  assert.deepEqual(await kept(), before);
+  await flow.consent();
+  assert.equal(await flow.outcome(), 'Token');
+  // It has a token now, which the page has not seen.
+  assert.match((await send()).Failed?.message ?? '', /changed meanwhile/);
+  const { flow: seen } = (await kept())[`token:${id}`];
+  restored.seen = seen;
+  assert.equal(await send(), 'Done');
+  const now = await kept();
+  assert.equal(now[`profile:${id}`].name, 'Old');
+  assert.equal(now[`token:${id}`].flow, seen, 'the token is untouched');
+});
+
+test('the page stands still for no key', async () => {
+  await put('a1');
+  await until('there is something to back up', () => manager.visible('#backup_go'));
+  await manager.page.evaluate(() => {
+    globalThis.ticks = 0;
+    setInterval(() => {
+      if (!document.getElementById('backup_working').hidden) globalThis.ticks += 1;
+    }, 5);
+  });
+  await backUp();
+  // In the page's own thread it would not tick at all between the click and the file.
+  const ticks = await manager.page.evaluate(() => globalThis.ticks);
+  assert.ok(ticks >= 5, `${ticks} ticks while the key was derived`);
+});
+
 test('settings are taken only where the box is ticked', async () => {
   await put('a1');
   const set = (remind_days) =>
