@@ -43,8 +43,7 @@ async function put(id, { name = id, token_ms = 1000, token = `AQX-${id}-${token_
     scopes: ['openid'],
     renew_automatically: false,
     renew_in_tab: false,
-    copy_as: null,
-    look: { label: null, icon: null, color: null },
+    look: {},
     created_ms: 1,
     ...more,
   };
@@ -58,15 +57,8 @@ async function put(id, { name = id, token_ms = 1000, token = `AQX-${id}-${token_
         access_token: token,
         token_type: 'Bearer',
         scope_requested: ['openid'],
-        scope_granted: null,
         obtained_ms: token_ms,
         expires_ms: Date.now() + 9e9,
-        clock_skew_ms: null,
-        refresh_token: null,
-        refresh_expires_ms: null,
-        refresh_refused_ms: null,
-        id_token: null,
-        account: null,
       },
     },
   };
@@ -81,9 +73,9 @@ async function put(id, { name = id, token_ms = 1000, token = `AQX-${id}-${token_
   );
 }
 
-/** Everything that a backup is about. */
+/** Everything that a backup is about. A member that is null and one that is absent are the same. */
 async function kept() {
-  const all = await manager.local();
+  const all = JSON.parse(JSON.stringify(await manager.local(), (_, value) => value ?? undefined));
   const own = Object.entries(all).filter(([key]) => /^(index|settings|(profile|secret|token):.*)$/.test(key));
   return Object.fromEntries(own.sort(([one], [other]) => (one < other ? -1 : 1)));
 }
