@@ -45,8 +45,12 @@ enum Action {
     Silent(u8, Silent),
     CloseTab(u8),
     Cancel(u8),
-    /// The person deletes the profile.
+    /// The person deletes the profile; the one that lies in the trash goes for good.
     Delete(u8),
+    /// The person takes the deletion back.
+    Undo,
+    /// A minute is over.
+    EmptyTrash,
     /// The worker dies after this many more effects.
     Kill(u8),
     /// From now on the browser refuses rules, or takes them.
@@ -124,7 +128,9 @@ fn action() -> impl Strategy<Value = Action> {
         4 => (any::<u8>(), silent).prop_map(|(flow, silent)| Action::Silent(flow, silent)),
         1 => any::<u8>().prop_map(Action::CloseTab),
         1 => any::<u8>().prop_map(Action::Cancel),
-        1 => (0..3u8).prop_map(Action::Delete),
+        2 => (0..3u8).prop_map(Action::Delete),
+        2 => Just(Action::Undo),
+        1 => Just(Action::EmptyTrash),
         4 => (0..8u8).prop_map(Action::Kill),
         1 => any::<bool>().prop_map(Action::RefuseRules),
         2 => (0..2_000_000u32).prop_map(Action::Advance),
@@ -145,6 +151,10 @@ struct World {
     // What survives the worker.
     session: Option<Engine>,
     tokens: BTreeMap<String, StoredToken>,
+    /// A deleted profile that can come back.
+    trash: Option<String>,
+    /// Profiles that were deleted for good; nothing of theirs may be stored.
+    gone: BTreeSet<String>,
     rules: BTreeMap<u32, Rule>,
     /// Where each tab stands, once a redirect was blocked in it.
     tabs: BTreeMap<TabId, Option<Url>>,
@@ -179,6 +189,8 @@ impl World {
             granted: true,
             session: None,
             tokens: BTreeMap::new(),
+            trash: None,
+            gone: BTreeSet::new(),
             rules: BTreeMap::new(),
             tabs: BTreeMap::new(),
             alarm: None,
@@ -445,7 +457,9 @@ impl World {
                     self.deliver(Event::Cancel(flow));
                 }
             }
-            Action::Delete(profile) => self.deliver(Event::ProfileDeleted(profile.to_string())),
+            Action::Delete(profile) => self.delete(*profile),
+            Action::Undo => self.trash = None,
+            Action::EmptyTrash => self.empty_trash(),
             Action::RefuseRules(refuse) => self.refuse_rules = *refuse,
             Action::Kill(effects) => self.kill_after = Some(*effects),
             Action::Advance(milliseconds) => {
@@ -464,7 +478,42 @@ impl World {
         }
     }
 
+    fn delete(&mut self, profile: u8) {
+        if self.is_deleted(profile) {
+            return;
+        }
+        self.empty_trash();
+        self.trash = Some(profile.to_string());
+        self.deliver(Event::ProfileDeleted {
+            profile: profile.to_string(),
+            for_good: false,
+        });
+    }
+
+    fn empty_trash(&mut self) {
+        if let Some(profile) = self.trash.clone() {
+            self.deliver(Event::ProfileDeleted {
+                profile: profile.clone(),
+                for_good: true,
+            });
+            // A worker that dies over it leaves it to the next one.
+            if self.worker.is_some() {
+                self.tokens.remove(&profile);
+                self.trash = None;
+                self.gone.insert(profile);
+            }
+        }
+    }
+
+    fn is_deleted(&self, profile: u8) -> bool {
+        let profile = profile.to_string();
+        self.gone.contains(&profile) || self.trash.as_ref() == Some(&profile)
+    }
+
     fn authorize(&mut self, profile: u8) {
+        if self.is_deleted(profile) {
+            return;
+        }
         let number = self.fresh();
         let state = format!("state-{number}");
         let id = FlowId(format!("flow-{number}"));
@@ -478,6 +527,9 @@ impl World {
     }
 
     fn renew(&mut self, profile: u8) {
+        if self.is_deleted(profile) {
+            return;
+        }
         let Some(token) = self.tokens.get(&profile.to_string()).cloned() else {
             return;
         };
@@ -654,8 +706,14 @@ impl World {
         );
         for (profile, flow) in &self.acknowledged {
             prop_assert!(
-                self.tokens.contains_key(profile),
+                self.tokens.contains_key(profile) || self.gone.contains(profile),
                 "the token of {flow:?} was called stored and is not"
+            );
+        }
+        for profile in &self.gone {
+            prop_assert!(
+                !self.tokens.contains_key(profile),
+                "a token of the deleted profile {profile} is stored"
             );
         }
         Ok(())
@@ -915,39 +973,56 @@ fn a_renewal_that_failed_may_be_tried_again() {
     }
 }
 
-/// Whatever its flow is at, a deleted profile has none afterwards, nor a result, and a late answer is not stored.
+/// A deleted profile's flow ends, unless something was posted: that answer is kept for as long as the profile can come
+/// back, and nothing is left once it can't.
 #[test]
-fn a_deleted_profile_leaves_no_flow_and_takes_no_late_token() {
-    let begun: [&[Action]; 4] = [
-        &[Action::Authorize(1)],
-        &[Action::Authorize(1), Action::Callback(0, Answer::Code, false)],
-        &[Action::Authorize(1), Action::Callback(0, Answer::Error, false)],
-        &[Action::Revoke, Action::Authorize(1)],
+fn a_deleted_profile_keeps_only_what_was_posted_and_only_while_it_can_come_back() {
+    let begun: [(&[Action], usize); 4] = [
+        (&[Action::Authorize(1)], 0),
+        (&[Action::Authorize(1), Action::Callback(0, Answer::Code, false)], 1),
+        (&[Action::Authorize(1), Action::Callback(0, Answer::Error, false)], 0),
+        (&[Action::Revoke, Action::Authorize(1)], 0),
     ];
-    for actions in begun {
-        let mut world = World::new();
-        for action in actions {
-            world.act(action);
+    for (actions, under_way) in begun {
+        for answered in [true, false] {
+            let mut world = World::new();
+            for action in actions {
+                world.act(action);
+            }
+            world.act(&Action::Delete(1));
+            assert_eq!(world.worker.as_ref().unwrap().flows.len(), under_way, "{actions:?}");
+            if answered {
+                world.act(&Action::Answer(0, Outcome::Token));
+                assert_eq!(world.tokens.len(), under_way, "{actions:?}");
+            }
+            world.act(&Action::EmptyTrash);
+            world.act(&Action::Answer(0, Outcome::Token));
+            let engine = world.worker.as_ref().unwrap();
+            assert!(engine.flows.is_empty(), "{actions:?}");
+            assert!(engine.ended_of("1").is_none(), "{actions:?}");
+            assert!(world.tokens.is_empty(), "{actions:?}");
+            world.check().unwrap();
+            world.settle();
+            world.check_settled().unwrap();
         }
-        world.act(&Action::Delete(1));
-        world.act(&Action::Answer(0, Outcome::Token));
-        let engine = world.worker.as_ref().unwrap();
-        assert!(engine.flows.is_empty(), "{actions:?}");
-        assert!(engine.ended_of("1").is_none(), "{actions:?}");
-        assert!(world.tokens.is_empty(), "{actions:?}");
-        world.check().unwrap();
-        world.settle();
-        world.check_settled().unwrap();
     }
+}
+
+/// A server that rotates refresh tokens has ended the old one by now.
+#[test]
+fn a_profile_that_comes_back_in_the_middle_of_a_renewal_gets_its_token_and_no_second_request() {
     let mut world = with_token();
     let old = world.tokens["0"].flow.clone();
     world.act(&Action::Renew(0));
     world.act(&Action::Delete(0));
+    world.act(&Action::Undo);
+    world.act(&Action::Renew(0));
+    assert_eq!(world.refreshes.len(), 1);
     world.act(&Action::Answer(0, Outcome::Token));
-    assert_eq!(
-        world.tokens["0"].flow, old,
-        "a renewal's late answer is not stored either"
-    );
+    assert_ne!(world.tokens["0"].flow, old);
+    world.check().unwrap();
+    world.settle();
+    world.check_settled().unwrap();
 }
 
 /// Who authorizes anew wants the new token: what an older renewal still brings is not stored over it.

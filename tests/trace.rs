@@ -467,7 +467,10 @@ fn a_superseded_renewal_says_so() {
 fn a_deleted_profile_leaves_none() {
     let mut worker = Worker::new();
     worker.take(Event::Renew(new_flow("f1", true)));
-    worker.take(Event::ProfileDeleted("p1".into()));
+    worker.take(Event::ProfileDeleted {
+        profile: "p1".into(),
+        for_good: true,
+    });
     assert!(worker.stored.is_empty(), "{:?}", worker.stored);
 }
 

@@ -190,7 +190,7 @@ impl Turn<'_> {
             Event::TokenStored(flow) => self.token_stored(&flow),
             Event::Cancel(flow) => self.cancel(&flow),
             Event::Dismiss(profile) => self.dismiss(&profile),
-            Event::ProfileDeleted(profile) => self.profile_deleted(&profile),
+            Event::ProfileDeleted { profile, for_good } => self.profile_deleted(&profile, for_good),
             Event::Tick => {}
             Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
             Event::EffectFailed { flow, what, message } => {
@@ -785,12 +785,17 @@ impl Turn<'_> {
         }
     }
 
-    fn profile_deleted(&mut self, profile: &str) {
+    fn profile_deleted(&mut self, profile: &str, for_good: bool) {
         let ids: Vec<FlowId> = self
             .engine
             .flows
             .iter()
-            .filter(|flow| flow.profile() == profile)
+            // What was posted can't be called back: a profile that comes back needs the answer, for its own refresh
+            // token may be used up, and until then no second request may go beside the first.
+            .filter(|flow| {
+                flow.profile() == profile
+                    && (for_good || !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }))
+            })
             .map(|flow| flow.id.clone())
             .collect();
         for id in ids {

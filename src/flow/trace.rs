@@ -215,7 +215,7 @@ impl Recorder {
                 let detail = [line("what", what), line("message", &said)].concat();
                 self.add(flow, now_ms, "browser_refused", &detail);
             }
-            Event::ProfileDeleted(profile) => {
+            Event::ProfileDeleted { profile, .. } => {
                 self.pending.retain(|trace| trace.profile != *profile);
                 self.before.retain(|trace| trace.profile != *profile);
             }
