@@ -60,6 +60,7 @@ fn old_token() -> StoredToken {
             refresh_token: Some(RefreshToken::new(REFRESH)),
             refresh_expires_ms: None,
             refresh_refused_ms: None,
+            refresh_again_until_ms: None,
             id_token: Some(IdToken::new(ID)),
             account: None,
         },

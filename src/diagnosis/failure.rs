@@ -22,8 +22,6 @@ pub enum Failure {
     OutcomeUnknown,
     /// Too many flows at once.
     TooManyFlows,
-    /// There is no refresh token, or none that still lives.
-    NoRefreshToken,
     /// The provider showed a page where the person has to do something.
     NeedsClick,
     /// Somebody else is signed in at the provider than the one whose token was to be renewed.
@@ -61,18 +59,16 @@ impl Failure {
     /// parameter, says nothing of the token.
     #[must_use]
     pub fn is_dead_refresh_token(&self) -> bool {
-        match self {
-            Self::NoRefreshToken => true,
-            Self::Token(TokenError::Refused {
-                error,
-                error_description,
-                ..
-            }) => {
-                let said = error_description.as_deref().unwrap_or_default();
-                error == "invalid_grant" || (error == "invalid_request" && said.contains(DEAD_REFRESH_TOKEN))
-            }
-            _ => false,
-        }
+        let Self::Token(TokenError::Refused {
+            error,
+            error_description,
+            ..
+        }) = self
+        else {
+            return false;
+        };
+        let said = error_description.as_deref().unwrap_or_default();
+        error == "invalid_grant" || (error == "invalid_request" && said.contains(DEAD_REFRESH_TOKEN))
     }
 }
 

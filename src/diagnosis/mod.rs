@@ -114,7 +114,6 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String], grant:
         Failure::Interrupted => plain("interrupted"),
         Failure::OutcomeUnknown => plain("outcome_unknown"),
         Failure::TooManyFlows => plain("too_many_flows"),
-        Failure::NoRefreshToken => plain("refresh_token_dead"),
         Failure::NeedsClick => plain("needs_click"),
         Failure::OtherMember { old, new } => with(
             "other_member",

@@ -6,18 +6,18 @@ use crate::diagnosis::{Failure, Finding, Fix, Grant, Needed, TransportError, dia
 use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
 use crate::oauth::secret::{AuthorizationCode, State};
-use crate::oauth::token::parse_token_response;
+use crate::oauth::token::{TokenError, parse_token_response};
 use crate::plain::record;
 use crate::profile::TokenRecord;
-use crate::provider::GrantType;
+use crate::provider::{GrantType, RefreshTokens};
 
 use super::effect::Effect;
 use super::event::{Event, NewFlow};
 use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 use super::rules::Rule;
 use super::{
-    FLOWS_AT_MOST, GUARDS_AT_MOST, LOOK_MS, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS, REFRESHES_AT_MOST, RETRY_MS,
-    RETRY_WITHOUT_PERSON_MS, WAKE_MS,
+    ANSWER_WITHIN_MS, FLOWS_AT_MOST, GUARDS_AT_MOST, LOOK_MS, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS,
+    REFRESHES_AT_MOST, RETRY_MS, RETRY_WITHOUT_PERSON_MS, WAKE_MS,
 };
 
 /// The newest form of [`Engine`] that this code writes.
@@ -418,8 +418,9 @@ impl Turn<'_> {
         let request = match refresh_token.and_then(|old| old.token.living_refresh_token(now_ms)) {
             _ if flow.way == Way::ClientCredentials => flow.client_credentials_request(),
             Some(refresh_token) => flow.refresh_request(refresh_token),
+            // It has ended meanwhile, or may be used up.
             None => {
-                self.fail(id, Failure::NoRefreshToken);
+                self.go(id, Way::Background);
                 return;
             }
         };
@@ -427,6 +428,7 @@ impl Turn<'_> {
         flow.wake_ms = Some(now_ms + WAKE_MS);
         let rules: Vec<Rule> = flow.origin_rule().into_iter().collect();
         self.changed = true;
+        self.mark_as_sent(id);
         if !rules.is_empty() {
             let flow = id.clone();
             self.push(Effect::AddRules { flow, rules });
@@ -434,6 +436,47 @@ impl Turn<'_> {
         self.push(Effect::Exchange {
             flow: id.clone(),
             request,
+        });
+    }
+
+    /// Notes with the token, before it happens, that its refresh token goes out to a server that rotates: should the
+    /// answer be lost, with the worker or with the whole browser, sending it again too late would end the grant.
+    fn mark_as_sent(&mut self, id: &FlowId) {
+        let now_ms = self.now_ms;
+        let Some(flow) = self.engine.flow_mut(id) else { return };
+        let RefreshTokens::Rotated { grace_ms } = flow.snapshot.provider.refresh_tokens else {
+            return;
+        };
+        // What is sent at the last moment arrives a little later.
+        let until_ms = now_ms + grace_ms.saturating_sub(ANSWER_WITHIN_MS.into());
+        if let Some(old) = flow.renews.as_mut().filter(|_| flow.way == Way::RefreshToken)
+            && old.token.refresh_again_until_ms.is_none()
+        {
+            old.token.refresh_again_until_ms = Some(until_ms);
+            self.keep_old_token(id);
+        }
+    }
+
+    /// The server says that it did not use the refresh token.
+    fn mark_as_not_sent(&mut self, id: &FlowId) {
+        let flow = self.engine.flow_mut(id);
+        let Some(old) = flow.and_then(|flow| flow.renews.as_mut()) else {
+            return;
+        };
+        if old.token.refresh_again_until_ms.take().is_some() {
+            self.keep_old_token(id);
+        }
+    }
+
+    /// Writes what is newly known of the token that is to be renewed.
+    fn keep_old_token(&mut self, id: &FlowId) {
+        let Some(flow) = self.engine.flow(id) else { return };
+        let Some(token) = flow.renews.clone() else { return };
+        let profile = flow.profile().to_owned();
+        self.push(Effect::StoreToken {
+            flow: id.clone(),
+            profile,
+            token: Box::new(token),
         });
     }
 
@@ -713,6 +756,7 @@ impl Turn<'_> {
                 let profile = flow.profile().to_owned();
                 // Nothing comes before this write: a kill until it is done loses the token.
                 self.push(Effect::StoreToken {
+                    flow: id.clone(),
                     profile,
                     token: Box::new(StoredToken {
                         flow: id.clone(),
@@ -725,23 +769,37 @@ impl Turn<'_> {
                     self.keep_without_refresh_token(id);
                     self.set_back(id, &failure);
                     self.go(id, Way::Background);
-                } else {
-                    self.fail(id, failure);
+                    return;
                 }
+                match (&failure, &flow.phase) {
+                    (Failure::Token(TokenError::Refused { .. }), _) => self.mark_as_not_sent(id),
+                    // Now or never, where the server rotates.
+                    (_, Phase::Refreshing { attempts })
+                        if *attempts < REFRESHES_AT_MOST
+                            && flow
+                                .renews
+                                .as_ref()
+                                .is_some_and(|old| old.token.refresh_again_until_ms.is_some()) =>
+                    {
+                        let attempts = attempts + 1;
+                        self.refresh(id, attempts);
+                        return;
+                    }
+                    _ => {}
+                }
+                self.fail(id, failure);
             }
         }
     }
 
     /// The token stays, and its refresh token is not tried again.
     fn keep_without_refresh_token(&mut self, id: &FlowId) {
-        let Some(flow) = self.engine.flow(id) else { return };
-        let Some(mut token) = flow.renews.clone() else { return };
-        token.token.refresh_refused_ms = Some(self.now_ms);
-        let profile = flow.profile().to_owned();
-        self.push(Effect::StoreToken {
-            profile,
-            token: Box::new(token),
-        });
+        let now_ms = self.now_ms;
+        let flow = self.engine.flow_mut(id);
+        if let Some(old) = flow.and_then(|flow| flow.renews.as_mut()) {
+            old.token.refresh_refused_ms = Some(now_ms);
+            self.keep_old_token(id);
+        }
     }
 
     /// Remembers why a way of a renewal failed.

@@ -588,6 +588,17 @@ describe('the page', () => {
     }
   });
 
+  test('what is drawn between a click on a link and its arrival does not lead back', async () => {
+    const [one] = await profiles('One');
+    await manager.page.evaluate((id) => {
+      // The address changes at once, the event comes later; a button of the old section draws it again in between.
+      location.hash = `profile=${id}`;
+      document.getElementById('setup_cancel').click();
+    }, one);
+    await manager.shown('view-setup');
+    assert.equal(await manager.value('#profile_name'), 'One');
+  });
+
   test('breaks no rule of axe-core, light and dark', async () => {
     const accessible = async (what) => {
       await manager.front();
