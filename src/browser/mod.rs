@@ -19,4 +19,4 @@ mod texts;
 #[cfg(feature = "worker")]
 mod worker;
 
-pub use fetch::{TIMEOUT_MS, send};
+pub use fetch::send;

@@ -449,10 +449,9 @@ impl Turn<'_> {
         };
         // What is sent at the last moment arrives a little later.
         let until_ms = now_ms + grace_ms.saturating_sub(ANSWER_WITHIN_MS.into());
-        if let Some(old) = flow.renews.as_mut().filter(|_| flow.way == Way::RefreshToken)
-            && old.token.refresh_again_until_ms.is_none()
-        {
-            old.token.refresh_again_until_ms = Some(until_ms);
+        if let Some(old) = flow.renews.as_mut().filter(|_| flow.way == Way::RefreshToken) {
+            old.token.refresh_again_until_ms.get_or_insert(until_ms);
+            // The second time as well: the worker may have died before the first note was written.
             self.keep_old_token(id);
         }
     }

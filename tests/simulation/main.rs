@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout)]
 
 mod server;
+mod tally;
 mod world;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use tokenkeep::oauth::http::HttpResponse;
 use tokenkeep::provider::RefreshTokens;
 use url::Url;
 
+use tally::Tally;
 use world::{Action, Answer, Broken, Outcome, QUIET, REDIRECT_URI, Silent, World, answer, schedule};
 
 /// How many schedules are run without a word from outside, and from which seed: the same ones each time.
@@ -29,7 +31,7 @@ const SEED: u64 = 1;
 const BATCH: u32 = 5_000;
 
 /// Runs schedules that a seed gives; the smallest that fails is the error.
-fn simulate(runs: u32, seed: u64, broken: Option<Broken>) -> Result<(), String> {
+fn simulate(runs: u32, seed: u64, broken: Option<Broken>, tally: &Tally) -> Result<(), String> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config {
@@ -39,7 +41,10 @@ fn simulate(runs: u32, seed: u64, broken: Option<Broken>) -> Result<(), String> 
     };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let run = runner.run(&schedule(), |(refresh_tokens, actions)| {
-        World::with(refresh_tokens, broken).run(&actions)
+        let mut world = World::with(refresh_tokens, broken);
+        world.run(&actions)?;
+        world.tell(tally);
+        Ok(())
     });
     run.map_err(|error| error.to_string())
 }
@@ -58,6 +63,7 @@ fn random_schedules_with_kills() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = std::sync::atomic::AtomicU32::new(0);
     let batches = runs.div_ceil(BATCH);
+    let tally = Tally::default();
     let work = || {
         loop {
             let batch = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -66,7 +72,7 @@ fn random_schedules_with_kills() {
             }
             let seed = first + u64::from(batch);
             let runs = BATCH.min(runs - batch * BATCH);
-            if let Err(error) = simulate(runs, seed, None) {
+            if let Err(error) = simulate(runs, seed, None, &tally) {
                 panic!("seed {seed}, {runs} runs: {error}");
             }
             if batches > 20 && (batch + 1).is_multiple_of(10) {
@@ -79,7 +85,7 @@ fn random_schedules_with_kills() {
             scope.spawn(work);
         }
     });
-    println!("{runs} schedules: nothing lost, nothing posted twice, nothing left behind");
+    println!("{tally}");
 }
 
 /// An engine that is broken is caught, each in its own way, and by a schedule that a person can read.
@@ -90,7 +96,7 @@ fn broken_engines_are_caught() {
         (Broken::AcknowledgesBeforeStoring, "was called stored and is not", 8),
         (Broken::RetriesACode, "was posted 2 times", 8),
     ] {
-        let error = simulate(20_000, SEED, Some(broken)).expect_err("a broken engine");
+        let error = simulate(20_000, SEED, Some(broken), &Tally::default()).expect_err("a broken engine");
         assert!(error.contains(said), "{broken:?}: {error}");
         let actions = error
             .lines()

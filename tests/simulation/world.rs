@@ -18,6 +18,7 @@ use tokenkeep::provider::{self, Provider, RefreshTokens};
 use url::Url;
 
 use crate::server::{Reply, Server};
+use crate::tally::Tally;
 
 pub(crate) const REDIRECT_URI: &str = "https://app.tokenkeep.test/callback";
 
@@ -261,6 +262,9 @@ pub(crate) struct World {
     pub(crate) broken: Option<Broken>,
     /// Tokens that a broken engine has yet to store.
     pub(crate) unstored: Vec<(String, StoredToken)>,
+    pub(crate) kills: usize,
+    pub(crate) restarts: usize,
+    pub(crate) losses_told: usize,
     /// When each stored token came, counted from 1.
     pub(crate) stored: BTreeMap<FlowId, u32>,
 }
@@ -296,6 +300,9 @@ impl World {
             refuse_rules: false,
             broken: None,
             unstored: Vec::new(),
+            kills: 0,
+            restarts: 0,
+            losses_told: 0,
             stored: BTreeMap::new(),
         }
     }
@@ -315,6 +322,7 @@ impl World {
     }
 
     pub(crate) fn die(&mut self) {
+        self.kills += 1;
         self.worker = None;
         self.strays.append(&mut self.wire);
         self.asked.clear();
@@ -596,6 +604,7 @@ impl World {
 
     /// The browser is killed and started again: session storage and session rules are gone, and so are the tabs.
     pub(crate) fn restart(&mut self) {
+        self.restarts += 1;
         self.die();
         self.session = None;
         self.rules.clear();
@@ -995,8 +1004,19 @@ impl World {
                 "the loss of {}'s grant is not told",
                 profile
             );
+            self.losses_told += 1;
         }
         self.check()
+    }
+
+    pub(crate) fn tell(&self, tally: &Tally) {
+        Tally::add(&tally.schedules, 1);
+        Tally::add(&tally.kills, self.kills - self.restarts);
+        Tally::add(&tally.restarts, self.restarts);
+        Tally::add(&tally.codes, self.posts.len());
+        Tally::add(&tally.refreshes, self.refreshes.values().sum::<u32>() as usize);
+        Tally::add(&tally.acknowledged, self.acknowledged.len());
+        Tally::add(&tally.losses_told, self.losses_told);
     }
 
     /// Runs a whole schedule.
