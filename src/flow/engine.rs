@@ -241,7 +241,12 @@ impl Turn<'_> {
     /// One renewal of a profile at a time, and none beside an authorization.
     fn renew(&mut self, new: NewFlow) {
         let profile = &new.snapshot.profile.id;
-        if !self.engine.flows.iter().any(|flow| flow.profile() == profile) {
+        // A request of a worker that died may still be on its way: once its refresh token is two behind, it would be taken
+        // for stolen.
+        let rotates = new.snapshot.provider.refresh_tokens != RefreshTokens::Kept;
+        let fresh_ms = self.now_ms.saturating_sub(ANSWER_WITHIN_MS.into());
+        let fresh = new.renews.as_ref().is_some_and(|old| old.token.obtained_ms > fresh_ms);
+        if !(rotates && fresh || self.engine.flows.iter().any(|flow| flow.profile() == profile)) {
             self.start(new);
         }
     }
@@ -424,7 +429,10 @@ impl Turn<'_> {
                 return;
             }
         };
-        flow.phase = Phase::Refreshing { attempts };
+        let sent_before = flow.renews.as_ref().is_some_and(StoredToken::may_be_used_up);
+        flow.phase = Phase::Refreshing {
+            attempts: if sent_before { REFRESHES_AT_MOST } else { attempts },
+        };
         flow.wake_ms = Some(now_ms + WAKE_MS);
         let rules: Vec<Rule> = flow.origin_rule().into_iter().collect();
         self.changed = true;
@@ -770,21 +778,14 @@ impl Turn<'_> {
                     self.go(id, Way::Background);
                     return;
                 }
-                match (&failure, &flow.phase) {
-                    (Failure::Token(TokenError::Refused { .. }), _) => self.mark_as_not_sent(id),
-                    // Now or never, where the server rotates.
-                    (_, Phase::Refreshing { attempts })
-                        if *attempts < REFRESHES_AT_MOST
-                            && flow
-                                .renews
-                                .as_ref()
-                                .is_some_and(|old| old.token.refresh_again_until_ms.is_some()) =>
-                    {
-                        let attempts = attempts + 1;
-                        self.refresh(id, attempts);
+                let first = matches!(flow.phase, Phase::Refreshing { attempts } if attempts < REFRESHES_AT_MOST);
+                if first && flow.renews.as_ref().is_some_and(StoredToken::may_be_used_up) {
+                    if !matches!(failure, Failure::Token(TokenError::Refused { .. })) {
+                        // Now or never: the server rotates.
+                        self.refresh(id, REFRESHES_AT_MOST);
                         return;
                     }
-                    _ => {}
+                    self.mark_as_not_sent(id);
                 }
                 self.fail(id, failure);
             }
@@ -968,8 +969,28 @@ impl Turn<'_> {
             if let Phase::AwaitingRedirect { tab, .. } = flow.phase {
                 self.push(Effect::CloseTab(tab));
             }
-            self.push(Effect::RemoveRules(flow.rule_ids().to_vec()));
+            let dead = self.guard(&flow, false);
+            self.push(Effect::RemoveRules(dead));
         }
+    }
+
+    /// Keeps the `state` of a flow that is over blocked while a code could still live; which of its rules can go.
+    fn guard(&mut self, flow: &Flow, redeemed: bool) -> Vec<u32> {
+        let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
+        let mut dead = vec![tab_rule, origin_rule];
+        // Only an authorization that was begun can have a code.
+        let coded = flow.way.has_tab() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
+        if coded {
+            self.engine.guards.push(Guard {
+                flow: flow.id.clone(),
+                rules: guarding.to_vec(),
+                until_ms: self.now_ms + flow.snapshot.code_lifetime_ms(),
+                redeemed,
+            });
+        } else {
+            dead.extend(guarding);
+        }
+        dead
     }
 
     /// Ends a flow: its secrets go, its tab's rule goes, and its `state` stays blocked while a code could still live.
@@ -979,21 +1000,7 @@ impl Turn<'_> {
         };
         let flow = self.engine.flows.remove(place);
         self.changed = true;
-        let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
-        let mut dead = vec![tab_rule, origin_rule];
-        // Only an authorization that was begun can have a code.
-        let coded = flow.way.has_tab() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
-        if coded {
-            let guard = Guard {
-                flow: id.clone(),
-                rules: guarding.to_vec(),
-                until_ms: self.now_ms + flow.snapshot.code_lifetime_ms(),
-                redeemed: failure.is_none(),
-            };
-            self.engine.guards.push(guard);
-        } else {
-            dead.extend(guarding);
-        }
+        let dead = self.guard(&flow, failure.is_none());
         let close = match (&flow.phase, &failure) {
             (Phase::AwaitingRedirect { tab, .. }, Some(failure)) => {
                 // The tab is the person's when they still sign in, but without rules it would give the code away.

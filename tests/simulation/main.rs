@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::env;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use tokenkeep::flow::{Event, TabId};
+use tokenkeep::flow::{ANSWER_WITHIN_MS, Event, TabId};
 use tokenkeep::oauth::http::HttpResponse;
 use tokenkeep::provider::RefreshTokens;
 use url::Url;
@@ -351,6 +351,7 @@ fn with_token_of(refresh_tokens: RefreshTokens) -> World {
     world.act(&Action::Authorize(0));
     world.act(&Action::Callback(0, Answer::Code, false));
     world.act(&Action::Answer(0, Outcome::Token));
+    world.act(&Action::Advance(ANSWER_WITHIN_MS));
     world.act(&Action::Renew(0));
     world
 }
@@ -371,6 +372,7 @@ fn a_lost_answer_of_a_server_that_rotates_is_asked_for_again_while_its_grace_las
     assert_eq!(world.finding("0"), "token");
     assert_ne!(world.tokens["0"].flow, old);
     // The same by a worker that died, which its alarm wakes.
+    world.act(&Action::Advance(ANSWER_WITHIN_MS));
     world.act(&Action::Renew(0));
     world.act(&Action::Arrive(0));
     world.act(&Action::Kill(0));
@@ -379,6 +381,7 @@ fn a_lost_answer_of_a_server_that_rotates_is_asked_for_again_while_its_grace_las
     world.act(&Action::Answer(0, Outcome::Token));
     assert_eq!((refreshes(&world), world.finding("0").as_str()), (4, "token"));
     // And by a browser that died, which knows of no flow any more.
+    world.act(&Action::Advance(ANSWER_WITHIN_MS));
     world.act(&Action::Renew(0));
     world.act(&Action::Arrive(0));
     world.act(&Action::Restart);

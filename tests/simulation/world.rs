@@ -163,9 +163,23 @@ pub(crate) fn habit() -> impl Strategy<Value = RefreshTokens> {
     ]
 }
 
-/// A schedule: what the server does with refresh tokens, and what happens.
+/// A schedule: what the server does with refresh tokens, and what happens. Half of them begin with a token, so that there is
+/// something to renew and to lose.
 pub(crate) fn schedule() -> impl Strategy<Value = (RefreshTokens, Vec<Action>)> {
-    (habit(), prop::collection::vec(action(), 1..40))
+    let begun = prop_oneof![
+        Just(Vec::new()),
+        (0..3u8).prop_map(|profile| {
+            vec![
+                Action::Authorize(profile),
+                Action::Callback(0, Answer::Code, false),
+                Action::Answer(0, Outcome::Token),
+                Action::Advance(ANSWER_WITHIN_MS),
+                Action::Renew(profile),
+            ]
+        }),
+    ];
+    let schedule = (begun, prop::collection::vec(action(), 1..40)).prop_map(|(begun, then)| [begun, then].concat());
+    (habit(), schedule)
 }
 
 /// LinkedIn, if it had that habit.
@@ -577,7 +591,6 @@ impl World {
     pub(crate) fn give_up(&mut self) {
         let late = |sent: &Sent, now_ms: u64| now_ms >= sent.at_ms + u64::from(ANSWER_WITHIN_MS);
         let now_ms = self.now_ms;
-        self.strays.retain(|sent| !late(sent, now_ms));
         while let Some(place) = self.wire.iter().position(|sent| late(sent, now_ms)) {
             let flow = self.wire.remove(place).flow;
             self.deliver(Event::TokenAnswered {
@@ -585,6 +598,7 @@ impl World {
                 answer: answer(Outcome::Timeout),
             });
         }
+        self.strays.retain(|sent| !late(sent, now_ms));
     }
 
     /// Time goes by, and what is due on the way happens.
@@ -666,6 +680,7 @@ impl World {
                 });
             }
             Action::Arrive(which) => {
+                self.give_up();
                 if !self.strays.is_empty() {
                     let sent = self.strays.remove(usize::from(*which) % self.strays.len());
                     if sent.reply.is_none() {
