@@ -255,11 +255,13 @@ export class Firefox {
         triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal(),
       });
     }, address);
+    // What stands behind the # is the page's own to change.
+    const bare = (url) => url.split('#')[0];
     let seen;
     const page = await until(`${address} is open`, async () => {
       seen = (await this.#contexts()).filter(({ context }) => !before.has(context));
       const known = await this.browser.pages();
-      const { context } = seen.find(({ url }) => url === address) ?? {};
+      const { context } = seen.find(({ url }) => bare(url) === bare(address)) ?? {};
       return known.find((candidate) => candidate.mainFrame()._id === context);
     }).catch((error) => {
       // Puppeteer may not know of a tab that Firefox has.
