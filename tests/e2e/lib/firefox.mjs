@@ -238,6 +238,38 @@ export class Firefox {
     );
   }
 
+  /** Keeps notifications for `clickNotification`: headless, the browser's own service closes them at once. */
+  async keepNotifications() {
+    await this.chrome(() => {
+      if (window.keptAlerts) return;
+      window.keptAlerts = new Map();
+      const service = {
+        QueryInterface: ChromeUtils.generateQI(['nsIAlertsService']),
+        showAlert(alert, observer) {
+          window.keptAlerts.set(alert.name, observer);
+          observer.observe(null, 'alertshow', alert.name);
+        },
+        closeAlert(name) {
+          window.keptAlerts.get(name)?.observe(null, 'alertfinished', name);
+          window.keptAlerts.delete(name);
+        },
+      };
+      Components.manager.QueryInterface(Ci.nsIComponentRegistrar).registerFactory(
+        Services.uuid.generateUUID(),
+        '',
+        '@mozilla.org/alerts-service;1',
+        { QueryInterface: ChromeUtils.generateQI(['nsIFactory']), createInstance: (iid) => service.QueryInterface(iid) },
+      );
+    });
+  }
+
+  /** Tells the extension what the browser's service tells it when a person clicks. */
+  async clickNotification(name) {
+    // Its icon is loaded first.
+    await until('the notification is shown', () => this.chrome((wanted) => window.keptAlerts.has(wanted), name));
+    await this.chrome((wanted) => window.keptAlerts.get(wanted).observe(null, 'alertclickcallback', wanted), name);
+  }
+
   async newPage() {
     return this.browser.newPage();
   }
