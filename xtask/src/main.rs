@@ -26,6 +26,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::browser::Browser;
+use crate::drivers::Soak;
 use crate::test::Part;
 use crate::workspace::Workspace;
 
@@ -60,6 +61,9 @@ enum Command {
     /// Make the store packages dist/tokenkeep-chromium.zip and dist/tokenkeep-firefox.zip and check their sizes
     Dist(DistArgs),
     /// Run many flows with faults and killed workers, and count what was lost or leaked
+    ///
+    /// With --faults: kill the worker, then the whole browser, at random moments of sign-in and renewal, and compare what is
+    /// stored with what stood there before and with what the authorization server gave out.
     Soak(SoakArgs),
     /// Run the engine through random schedules of clicks, faults and kills, and check after each step that nothing was lost
     ///
@@ -113,6 +117,15 @@ struct SoakArgs {
     /// How many flows to run
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     flows: u32,
+    /// Kill worker and browser instead, and look at what is stored
+    #[arg(long, conflicts_with = "flows")]
+    faults: bool,
+    /// How often --faults kills the worker
+    #[arg(long, default_value_t = 500, requires = "faults")]
+    worker_kills: u32,
+    /// How often --faults kills the browser
+    #[arg(long, default_value_t = 100, requires = "faults")]
+    browser_kills: u32,
     /// Start of the random choices: repeats an earlier run's order
     #[arg(long)]
     seed: Option<u32>,
@@ -177,7 +190,17 @@ fn run(command: Command) -> Result<ExitCode> {
                 package::check_reproducible(&workspace, &tools, &packages)?;
             }
         }
-        Command::Soak(args) => return drivers::soak(&workspace, args.browser, args.flows, args.seed),
+        Command::Soak(args) => {
+            let soak = if args.faults {
+                Soak::Kills {
+                    worker: args.worker_kills,
+                    browser: args.browser_kills,
+                }
+            } else {
+                Soak::Flows(args.flows)
+            };
+            return drivers::soak(&workspace, args.browser, soak, args.seed);
+        }
         Command::Simulate(args) => simulate::simulate(&workspace, args.runs, args.seed)?,
         Command::Bench(args) => return drivers::bench(&workspace, args.browser),
         Command::Screenshots(args) => {
