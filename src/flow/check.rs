@@ -5,6 +5,7 @@ use crate::diagnosis::{
     Finding, Fix, RestEvidence, TokenFacts, TransportError, diagnose_call, diagnose_introspection, diagnose_rest,
     diagnose_revocation, diagnose_strange_answer, diagnose_unasked,
 };
+use crate::oauth::json::{self, Json};
 use crate::oauth::secret::{ClientSecret, IdToken, RefreshToken};
 use crate::oauth::{
     Account, ApiRequest, EndpointUrl, HttpRequest, HttpResponse, Introspection, Scopes, TokenQuery, parse_account,
@@ -339,8 +340,7 @@ fn said(asked: &Answer) -> Option<Introspection> {
 }
 
 fn is_object(response: &HttpResponse) -> bool {
-    let body = response.body.trim_ascii();
-    body.starts_with(b"{") && body.ends_with(b"}")
+    matches!(json::parse(&response.body), Json::Object(_))
 }
 
 fn wait(tries: u32) -> u64 {

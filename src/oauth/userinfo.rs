@@ -42,8 +42,12 @@ pub fn parse_account(response: &HttpResponse) -> Result<Account, AccountError> {
         });
     };
     let said = |name: &str| object.text(name).map(|value| text::clean(value, 200));
-    let sub = said("sub").or_else(|| said("id")).ok_or(AccountError::SubjectMissing)?;
+    let sub = said("sub").or_else(|| said("id"));
+    // Of two members with one name each reader takes another one (RFC 8259 §4).
+    let sub = sub.filter(|sub| !sub.is_empty() && object.duplicate().is_none());
+    let sub = sub.ok_or(AccountError::SubjectMissing)?;
     let name = said("name")
+        .filter(|name| !name.is_empty())
         .or_else(|| both(&object, "given_name", "family_name"))
         .or_else(|| both(&object, "localizedFirstName", "localizedLastName"));
     Ok(Account {
