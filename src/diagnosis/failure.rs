@@ -58,11 +58,12 @@ const DEAD_REFRESH_TOKEN: &str = "refresh token is invalid, expired or revoked";
 
 impl Failure {
     /// Whether the token endpoint refused a refresh token for good. Another `invalid_request`, such as a missing
-    /// parameter, says nothing of the token.
+    /// parameter, says nothing of the token, and neither does a server that is down or has enough of us.
     #[must_use]
     pub fn is_dead_refresh_token(&self) -> bool {
         match self {
             Self::NoRefreshToken => true,
+            Self::Token(TokenError::Refused { status, .. }) if *status == 429 || *status >= 500 => false,
             Self::Token(TokenError::Refused {
                 error,
                 error_description,
