@@ -1,10 +1,10 @@
-// The table of tests/vectors/hostile.json: its answers as what the sandbox writes, and what is known of each case.
+// The table of tests/vectors/hostile/answers.json: its answers as what the sandbox writes, and what is known of each case.
 
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 
 /** The table; each group has its cases in order. */
-export const table = JSON.parse(readFileSync(new URL('../../vectors/hostile.json', import.meta.url), 'utf8'));
+export const table = JSON.parse(readFileSync(new URL('../../vectors/hostile/answers.json', import.meta.url), 'utf8'));
 
 /** Stands in every secret, as it is in every form of it. */
 export const MARK = 'Hidd3n';

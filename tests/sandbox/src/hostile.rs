@@ -57,7 +57,9 @@ impl Answers {
 
     /// What this request is answered with; none for the real answer.
     pub(crate) fn of(&self, endpoint: Endpoint, request: &Request) -> Option<Vec<Step>> {
-        let bearer = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let bearer = request
+            .header("authorization")
+            .and_then(|value| value.strip_prefix("Bearer "));
         let key = request
             .form
             .get("client_id")
@@ -81,7 +83,13 @@ impl Step {
                 rest = after;
                 continue;
             };
-            out.push_str(request.form.get(name).or_else(|| request.query.get(name)).unwrap_or_default());
+            out.push_str(
+                request
+                    .form
+                    .get(name)
+                    .or_else(|| request.query.get(name))
+                    .unwrap_or_default(),
+            );
             rest = after;
         }
         out.push_str(rest);
