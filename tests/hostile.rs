@@ -463,6 +463,7 @@ fn checked(group: &str, scope: &str, at_least: usize) {
         for (name, got) in [
             ("sub", json!(account.map(|account| &account.sub))),
             ("name", json!(account.and_then(|account| account.name.as_ref()))),
+            ("email", json!(account.and_then(|account| account.email.as_ref()))),
         ] {
             if let Some(wanted) = expect["account"].get(name)
                 && *wanted != got

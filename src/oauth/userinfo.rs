@@ -20,6 +20,17 @@ pub struct Account {
 }
 record!(Account { sub, name, email });
 
+impl Account {
+    /// The same with every one of `secrets` replaced, should the server have echoed one.
+    #[must_use]
+    pub fn without(mut self, secrets: &[&str]) -> Self {
+        for text in [Some(&mut self.sub), self.name.as_mut(), self.email.as_mut()] {
+            text.into_iter().for_each(|text| text::hide(text, secrets));
+        }
+        self
+    }
+}
+
 /// Why a successful answer names nobody.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {

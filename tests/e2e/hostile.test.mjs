@@ -213,6 +213,10 @@ function problems(group, entry, { local, engine, log }) {
       ? headers.authorization === `Bearer ${secrets.access_token}`
       : (form?.client_id ?? query?.client_id) === client_id && (endpoint !== 'token' || path === '/oauth/v2/accessToken'),
   );
+  for (const { query } of asked) {
+    const shown = JSON.stringify([finding, local[`trace:${id}`]]);
+    if (query?.state && shown.includes(query.state)) wrong.push('the state is shown');
+  }
   const requests = endpoint === 'authorization' && expect.token ? 2 : (expect.requests ?? 1);
   if (requests !== 'any') is('requests', asked.length, requests);
   return wrong.map((line) => `${group} / ${entry.name}: ${line}`);
@@ -262,7 +266,13 @@ async function shown(cases) {
   const tokenkeep = await Tokenkeep.open(on.browser);
   await tokenkeep.shown('view-home');
   const { page } = tokenkeep;
-  await until('all cards are there', async () => (await page.$$('li.profile')).length === cases.length);
+  await until('all cards are there', () =>
+    page.evaluate((count) => {
+      const more = document.querySelector('#profiles-more');
+      if (!more.hidden) more.click();
+      return document.querySelectorAll('li.profile').length === count;
+    }, cases.length),
+  );
   const read = await page.evaluate(async () => {
     const texts = [];
     for (const card of document.querySelectorAll('li.profile')) {
