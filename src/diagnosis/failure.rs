@@ -56,7 +56,7 @@ const DEAD_REFRESH_TOKEN: &str = "refresh token is invalid, expired or revoked";
 
 impl Failure {
     /// Whether the token endpoint refused a refresh token for good. Another `invalid_request`, such as a missing
-    /// parameter, says nothing of the token.
+    /// parameter, says nothing of the token, and neither does a server that is down or has enough of us.
     #[must_use]
     pub fn is_dead_refresh_token(&self) -> bool {
         let Self::Token(TokenError::Refused {
@@ -68,7 +68,15 @@ impl Failure {
             return false;
         };
         let said = error_description.as_deref().unwrap_or_default();
-        error == "invalid_grant" || (error == "invalid_request" && said.contains(DEAD_REFRESH_TOKEN))
+        self.says_that_nothing_was_done()
+            && (error == "invalid_grant" || (error == "invalid_request" && said.contains(DEAD_REFRESH_TOKEN)))
+    }
+
+    /// Whether the token endpoint read the request and refused it. A server that is down, or has enough of us, may have
+    /// done what was asked all the same.
+    #[must_use]
+    pub fn says_that_nothing_was_done(&self) -> bool {
+        matches!(self, Self::Token(TokenError::Refused { status, .. }) if *status != 429 && *status < 500)
     }
 }
 

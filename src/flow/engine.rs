@@ -6,7 +6,7 @@ use crate::diagnosis::{Failure, Finding, Fix, Grant, Needed, TransportError, dia
 use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
 use crate::oauth::secret::{AuthorizationCode, State};
-use crate::oauth::token::{TokenError, parse_token_response};
+use crate::oauth::token::parse_token_response;
 use crate::plain::record;
 use crate::profile::TokenRecord;
 use crate::provider::{GrantType, RefreshTokens};
@@ -780,7 +780,7 @@ impl Turn<'_> {
                 }
                 let first = matches!(flow.phase, Phase::Refreshing { attempts } if attempts < REFRESHES_AT_MOST);
                 if first && flow.renews.as_ref().is_some_and(StoredToken::may_be_used_up) {
-                    if !matches!(failure, Failure::Token(TokenError::Refused { .. })) {
+                    if !failure.says_that_nothing_was_done() {
                         // Now or never: the server rotates.
                         self.refresh(id, REFRESHES_AT_MOST);
                         return;

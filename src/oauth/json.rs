@@ -46,9 +46,11 @@ impl Object {
 }
 
 pub(crate) fn parse(body: &[u8]) -> Json {
+    // A letter of another encoding in a word of the server's costs that letter and not the answer. A token with one is
+    // refused for it: it is no ASCII.
+    let text = String::from_utf8_lossy(body);
     // RFC 8259 §8.1 lets a parser ignore a byte order mark.
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    match serde_json::from_slice(body) {
+    match serde_json::from_str(text.strip_prefix('\u{FEFF}').unwrap_or(&text)) {
         Ok(object @ Plain::Object(_)) => Json::Object(Object(object)),
         Ok(_) => Json::Other,
         Err(_) => Json::Invalid,
@@ -57,5 +59,5 @@ pub(crate) fn parse(body: &[u8]) -> Json {
 
 /// The number that a text is, as JSON writes numbers.
 pub(super) fn number(text: &str) -> Option<f64> {
-    serde_json::from_slice::<Plain>(text.as_bytes()).ok()?.as_f64()
+    serde_json::from_str::<Plain>(text).ok()?.as_f64()
 }

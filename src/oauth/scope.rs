@@ -15,6 +15,9 @@ pub struct ScopeError {
     pub token: String,
 }
 
+/// The most scopes that are taken from an answer.
+const FROM_ANSWER: usize = 500;
+
 impl Scopes {
     /// Splits at white space and commas: RFC 6749 says spaces, LinkedIn answers with commas (linkedin.md §0, item 5).
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
@@ -22,12 +25,13 @@ impl Scopes {
     }
 
     /// The scopes of a provider's answer. A piece that is no scope token is left out: a label that nobody can read
-    /// is no reason to throw the token away.
+    /// is no reason to throw the token away. Neither are more of them than any provider has; each is compared with all.
     #[must_use]
     pub fn from_answer(text: &str) -> Self {
         let mut scopes = Self::default();
         split(text)
             .filter(|token| is_scope_token(token))
+            .take(FROM_ANSWER)
             .for_each(|token| scopes.push(token));
         scopes
     }

@@ -19,10 +19,13 @@ pub fn is_web_link(uri: &str) -> bool {
     uri.starts_with("https://") || uri.starts_with("http://")
 }
 
-/// Controls, and the direction marks that make a text read as another one.
+/// Controls, the direction marks that make a text read as another one, and letters that nobody sees: soft hyphen, fillers,
+/// annotations, tags.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+        || matches!(c, '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
+            | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// Replaces `&quot;`, `&amp;`, `&lt;`, `&gt;`, `&apos;` and numeric references, once: LinkedIn HTML-escapes the
@@ -80,6 +83,8 @@ pub fn excerpt(body: &[u8]) -> String {
 pub fn visible(body: &[u8]) -> String {
     // Enough for the excerpt even when most of it is markup, and bounded when the body is huge.
     let text = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
+    // UTF-16 has one behind every letter: with blanks in their place a token would no longer look like one.
+    let text = text.replace('\0', "");
     let mut collapsed = String::new();
     for word in without_tags(&text).split(|c: char| c.is_whitespace() || is_invisible(c)) {
         if !word.is_empty() {
@@ -148,13 +153,46 @@ fn redacted(text: &str) -> String {
     out
 }
 
-/// Replaces every one of `secrets` in a server's text, should it have echoed one: as it is, or as a request carries it.
+/// Replaces every one of `secrets` in a server's text, should it have echoed one: as it is, as a request carries it, as a
+/// page or as JSON would write it, or its beginning where the text was cut or a tag was taken out.
 pub fn hide(text: &mut String, secrets: &[&str]) {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         for form in [form::encode(secret), form::encode_percent(secret), (*secret).to_owned()] {
-            if text.contains(&form) {
-                *text = text.replace(&form, "[redacted]");
+            hide_form(text, &form);
+        }
+        for plain in [html_unescape(text), text.replace('\\', "")] {
+            if plain.contains(secret) {
+                *text = plain.replace(secret, REDACTED);
             }
+        }
+    }
+}
+
+const REDACTED: &str = "[redacted]";
+
+/// A secret's beginning that is long enough to be told from a word.
+const BEGINNING: usize = 8;
+/// The same at the end of a text that was cut there.
+const CUT_BEGINNING: usize = 3;
+
+fn hide_form(text: &mut String, form: &str) {
+    if text.contains(form) {
+        *text = text.replace(form, REDACTED);
+    }
+    if form.len() < 2 * BEGINNING || !form.is_ascii() {
+        return;
+    }
+    while let Some(start) = text.find(&form[..BEGINNING]) {
+        let end = text[start..].find(|c: char| c.is_whitespace() || c == '…');
+        text.replace_range(start..end.map_or(text.len(), |end| start + end), REDACTED);
+    }
+    if let Some(kept) = text.strip_suffix('…') {
+        let cut = (CUT_BEGINNING..BEGINNING)
+            .rev()
+            .find(|length| kept.ends_with(&form[..*length]));
+        if let Some(length) = cut {
+            let start = kept.len() - length;
+            text.replace_range(start.., "[redacted]…");
         }
     }
 }
