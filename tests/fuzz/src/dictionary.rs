@@ -4,6 +4,7 @@
 pub(crate) const CANARY: &str = "canary-known";
 
 /// A member, a parameter, a value, a piece of syntax.
+#[rustfmt::skip]
 pub(crate) const WORDS: &[&str] = &[
     CANARY,
     "access_token",
@@ -146,6 +147,7 @@ pub(crate) const WORDS: &[&str] = &[
 ];
 
 /// Where numbers end, begin to be inexact, or mean something else.
+#[rustfmt::skip]
 pub(crate) const INTERESTING_NUMBERS: &[&str] = &[
     "0",
     "-0",
@@ -186,6 +188,7 @@ pub(crate) const INTERESTING_NUMBERS: &[&str] = &[
 ];
 
 /// Bytes that are no text, and characters that are no letters.
+#[rustfmt::skip]
 pub(crate) const STRANGE: &[&[u8]] = &[
     b"\0",
     b"\x1b",

@@ -256,6 +256,9 @@ fn swap_lines(input: &mut Vec<u8>, rng: &mut Rng) {
 /// Repeats a piece until the input is long.
 fn grow(input: &mut Vec<u8>, rng: &mut Rng, most: usize) {
     let room = most - input.len();
+    if rng.bool() && grow_json(input, rng, room) {
+        return;
+    }
     let (piece, separated) = match rng.u32(..4) {
         0 => (strange(rng).to_vec(), false),
         1 => (word(rng).as_bytes().to_vec(), true),
@@ -276,6 +279,47 @@ fn grow(input: &mut Vec<u8>, rng: &mut Rng, most: usize) {
         }
     }
     insert(input, rng, &long);
+}
+
+/// Puts a long list, or many members, before the brace that closes the last object.
+fn grow_json(input: &mut Vec<u8>, rng: &mut Rng, room: usize) -> bool {
+    let Some(at) = input.iter().rposition(|byte| *byte == b'}') else {
+        return false;
+    };
+    let name = word(rng).escape_default();
+    let item = [
+        "0",
+        "[]",
+        "{}",
+        "\"\"",
+        "null",
+        "{\"key\":\"client_id\",\"value\":\"7\"}",
+        "#",
+    ][rng.usize(..7)];
+    let members = rng.bool();
+    let mut long = if members {
+        String::new()
+    } else {
+        format!(",\"{name}\":[0")
+    };
+    let mut number = 0_u32;
+    while long.len() + 8 < room {
+        long.push(',');
+        number += 1;
+        if members {
+            long.push_str(&format!("\"{}\":", number % 70_000));
+        }
+        if item == "#" {
+            long.push_str(&format!("\"{number}\""));
+        } else {
+            long.push_str(item);
+        }
+    }
+    if !members {
+        long.push(']');
+    }
+    input.splice(at..at, long.into_bytes());
+    true
 }
 
 /// Changes the first JSON in an input as a tree, that of a JSON Web Token included; false when there is none.

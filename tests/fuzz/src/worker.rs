@@ -10,6 +10,7 @@ use std::{fs, process, thread};
 use fastrand::Rng;
 use peak_alloc::PeakAlloc;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::mutate::Corpus;
 use crate::targets::{Run, Target};
@@ -167,6 +168,11 @@ fn attempt(target: &Target, input: &[u8], run: u64, now: &Mutex<Now>) -> Attempt
     let text = match target.run {
         // A browser hands over nothing but text.
         Run::Text(_) => String::from_utf8_lossy(input),
+        Run::Address(_) => match Url::parse(&String::from_utf8_lossy(input)) {
+            // ASCII, so that it can be cut anywhere.
+            Ok(url) => url[..].get(..target.most).unwrap_or(url.as_str()).to_owned().into(),
+            Err(_) => "".into(),
+        },
         Run::Bytes(_) => "".into(),
     };
     {
@@ -181,7 +187,7 @@ fn attempt(target: &Target, input: &[u8], run: u64, now: &Mutex<Now>) -> Attempt
     let start = Instant::now();
     let result = panic::catch_unwind(AssertUnwindSafe(|| match target.run {
         Run::Bytes(run) => run(input),
-        Run::Text(run) => run(&text),
+        Run::Text(run) | Run::Address(run) => run(&text),
     }));
     let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
     let peak = MEMORY.peak_usage().saturating_sub(before);
