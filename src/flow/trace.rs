@@ -598,7 +598,7 @@ fn answered(response: &HttpResponse, mut secrets: Vec<String>) -> String {
 
 /// The names in a successful answer.
 fn members(response: &HttpResponse) -> String {
-    let pairs = match serde_json::from_slice(&response.body) {
+    let pairs = match Plain::from_others(&response.body) {
         Ok(Plain::Object(members)) => members
             .into_iter()
             .map(|(name, _)| (name.into_owned(), String::new()))

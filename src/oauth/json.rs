@@ -48,7 +48,7 @@ impl Object {
 pub(crate) fn parse(body: &[u8]) -> Json {
     // RFC 8259 §8.1 lets a parser ignore a byte order mark.
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    match serde_json::from_slice(body) {
+    match Plain::from_others(body) {
         Ok(object @ Plain::Object(_)) => Json::Object(Object(object)),
         Ok(_) => Json::Other,
         Err(_) => Json::Invalid,

@@ -162,6 +162,13 @@ mod tests {
     }
 
     #[test]
+    fn a_grant_has_so_many_scopes_at_most() {
+        let many = |count: usize| (0..count).map(|own| own.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(scopes(&many(MOST)), Scopes::from_answer(&many(100_000)));
+        assert!(Scopes::parse(&many(MOST + 1)).is_err());
+    }
+
+    #[test]
     fn stored_as_an_array() {
         let json = serde_json::to_string(&scopes("openid profile")).unwrap();
         assert_eq!(json, r#"["openid","profile"]"#);

@@ -67,7 +67,7 @@ impl Corpus {
             return input;
         }
         let most = match rng.u32(..HUGE_EVERY) {
-            0 => HUGE,
+            0 => rng.usize(LONG..HUGE),
             n if n % LONG_EVERY == 1 => LONG,
             _ => USUAL,
         };

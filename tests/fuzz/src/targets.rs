@@ -89,9 +89,10 @@ pub(crate) const TARGETS: &[Target] = &[
     text("import", "texts with profiles in them", || seeds::members("imports", "input"), person::import),
     text("import-file", "files that Tokenkeep exported", || seeds::members("imports/tokenkeep", "input"), person::import),
     text("template", "a person's own format", || seeds::records("template"), person::template),
-    text("draft", "a profile as the form holds it", || seeds::records("draft"), person::draft),
+    stored("draft", "a profile as the form holds it", || seeds::records("draft"), person::draft),
     text("days", "days as a person enters them", || vec![b"14, 3 1".to_vec(), b"60;7".to_vec()], person::days),
     bytes("json", "JSON as plain data", || seeds::texts("token_responses"), ours::json),
+    bytes("exchange", "answers of the token endpoint, in a flow that is traced", seeds::answers, ours::exchange),
     stored("engine", "what the worker wakes up with", || seeds::records("engine"), ours::engine),
     stored("index", "the list of profiles", || seeds::records("index"), ours::record::<Index>),
     stored("profile", "a profile", || seeds::records("profile"), ours::record::<Profile>),
@@ -178,6 +179,19 @@ mod tests {
     fn every_target_has_vectors_to_begin_with() {
         for target in TARGETS {
             assert!(!(target.seeds)().is_empty(), "{}", target.name);
+        }
+    }
+
+    /// What was found is in a vector, and must not come again.
+    #[test]
+    fn every_vector_passes() {
+        for target in TARGETS {
+            for seed in (target.seeds)() {
+                match target.run {
+                    Run::Bytes(run) => run(&seed),
+                    Run::Text(run) | Run::Address(run) => run(&String::from_utf8_lossy(&seed)),
+                };
+            }
         }
     }
 

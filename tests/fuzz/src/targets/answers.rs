@@ -9,6 +9,7 @@ use tokenkeep::diagnosis::{
 };
 use tokenkeep::flow::{FlowId, StoredToken};
 use tokenkeep::handoff::quote;
+use tokenkeep::oauth::http::MAX_RESPONSE_BYTES;
 use tokenkeep::oauth::{
     HttpResponse, IdToken, Scopes, parse_account, parse_introspection_response, parse_token_response, text,
     unverified_claims,
@@ -35,9 +36,10 @@ fn shown(what: &impl Debug, input: &str) {
 }
 
 /// A line with the status, the headers, an empty line, the body.
-fn answer(input: &[u8]) -> HttpResponse {
+pub(super) fn answer(input: &[u8]) -> HttpResponse {
     let at = input.windows(2).position(|two| two == b"\n\n").unwrap_or(input.len());
     let head = String::from_utf8_lossy(&input[..at]).into_owned();
+    let body = input.get(at + 2..).unwrap_or_default();
     let mut lines = head.lines();
     let status = lines.next().unwrap_or_default();
     HttpResponse {
@@ -46,8 +48,9 @@ fn answer(input: &[u8]) -> HttpResponse {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
-        body: input.get(at + 2..).unwrap_or_default().to_vec(),
-        truncated: status.ends_with('+'),
+        body: body[..body.len().min(MAX_RESPONSE_BYTES)].to_vec(),
+        // As a body is read that is longer.
+        truncated: status.ends_with('+') || body.len() > MAX_RESPONSE_BYTES,
     }
 }
 

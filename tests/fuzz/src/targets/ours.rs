@@ -4,15 +4,18 @@ use std::fmt::Debug;
 
 use tokenkeep::diagnosis::TransportError;
 use tokenkeep::flow::trace::{Recorder, Trace, merged, report};
-use tokenkeep::flow::{Check, Engine, Event, FlowId, KnownToken, Plan, StoredToken, Subject};
+use tokenkeep::flow::{Check, Engine, Event, FlowId, KnownToken, NewFlow, Plan, Snapshot, StoredToken, Subject, TabId};
 use tokenkeep::handoff::{self, Format};
-use tokenkeep::oauth::HttpResponse;
+use tokenkeep::oauth::{ClientSecret, CodeVerifier, HttpResponse, State};
 use tokenkeep::plain::{Plain, Record};
 use tokenkeep::profile::{Profile, Settings};
 use tokenkeep::vault::Index;
 use tokenkeep::view::{ManagerModel, ManagerView, Model, PopupView, trace_views};
+use url::Url;
 
+use super::answers::answer;
 use super::{NOW_MS, end, linkedin, sample};
+use crate::dictionary::CANARY;
 
 pub(super) fn json(input: &[u8]) -> u64 {
     let Ok(value) = serde_json::from_slice::<Plain>(input) else {
@@ -161,6 +164,69 @@ pub(super) fn engine(input: &[u8]) -> u64 {
         let _ = (recorder.take(&engine), engine.next_deadline_ms());
     }
     ends
+}
+
+/// A flow from the click to this answer: nothing of its secrets comes into its trace.
+pub(super) fn exchange(input: &[u8]) -> u64 {
+    const SECRETS: [&str; 4] = [CANARY, "canary-state-1", "canary/code+1", "canary-verifier-1"];
+    let (Some(profile), Ok(callback)) = (
+        sample::<Profile>("profile"),
+        Url::parse("https://app.example.com/callback?code=canary%2Fcode%2B1&state=canary-state-1"),
+    ) else {
+        return 0;
+    };
+    let flow = FlowId("f".to_owned());
+    let new = NewFlow {
+        id: flow.clone(),
+        snapshot: Snapshot {
+            provider: linkedin(),
+            profile,
+            client_secret: Some(ClientSecret::new(SECRETS[0])),
+        },
+        state: State::new(SECRETS[1]),
+        code_verifier: Some(CodeVerifier::new(SECRETS[3])),
+        renews: None,
+        quiet_tab: false,
+        permitted: true,
+    };
+    let tab = TabId(7);
+    let events = [
+        Event::Authorize(Box::new(new)),
+        Event::TabOpened {
+            flow: flow.clone(),
+            tab,
+        },
+        Event::Navigated(flow.clone()),
+        Event::RequestFailed { url: callback, tab },
+        Event::PermissionChecked {
+            flow: flow.clone(),
+            granted: true,
+        },
+        Event::TokenAnswered {
+            flow: flow.clone(),
+            answer: Ok(answer(input)),
+        },
+        Event::TokenStored(flow),
+    ];
+    let (mut engine, mut recorder, mut stored) = (Engine::new(), Recorder::new(), Vec::new());
+    let mut now_ms = NOW_MS;
+    for event in events {
+        now_ms += 10;
+        recorder.before(&engine, now_ms, &event);
+        let effects = engine.step(now_ms, event);
+        recorder.after(&engine, now_ms, &effects);
+        stored = merged(stored, recorder.take(&engine), &engine);
+    }
+    let written = report(&stored);
+    for secret in SECRETS {
+        assert!(!written.contains(secret), "{secret} is in the trace: {written}");
+    }
+    assert!(written.len() <= 32 << 10, "a trace of {} bytes", written.len());
+    assert!(engine.flows.is_empty(), "the flow goes on");
+    end(&stored
+        .iter()
+        .map(|trace| (trace.outcome.clone(), trace.steps.len()))
+        .collect::<Vec<_>>())
 }
 
 /// All that is asked of a stored token.

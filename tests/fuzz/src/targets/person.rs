@@ -91,8 +91,8 @@ pub(super) fn template(input: &str) -> u64 {
     }
 }
 
-pub(super) fn draft(input: &str) -> u64 {
-    let Ok(plain) = serde_json::from_str::<Plain>(input) else {
+pub(super) fn draft(input: &[u8]) -> u64 {
+    let Ok(plain) = serde_json::from_slice::<Plain>(input) else {
         return 0;
     };
     let draft: ProfileDraft = match read(&plain) {
