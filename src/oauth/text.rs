@@ -150,12 +150,26 @@ fn redacted(text: &str) -> String {
 
 /// Replaces every one of `secrets` in a server's text, should it have echoed one: as it is, or as a request carries it.
 pub fn hide(text: &mut String, secrets: &[&str]) {
+    let mut forms = Vec::new();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        for form in [form::encode(secret), form::encode_percent(secret), (*secret).to_owned()] {
-            if text.contains(&form) {
-                *text = text.replace(&form, "[redacted]");
+        forms.extend([form::encode(secret), form::encode_percent(secret), (*secret).to_owned()]);
+    }
+    // Once over the text: what was put in is not looked at again, or a secret of one letter would be found in it.
+    let mut at = 0;
+    loop {
+        let mut first: Option<(usize, usize)> = None;
+        for form in &forms {
+            if let Some(found) = text[at..].find(form.as_str()) {
+                let longer = first.is_none_or(|(own, length)| found < own || (found == own && form.len() > length));
+                if longer {
+                    first = Some((found, form.len()));
+                }
             }
         }
+        let Some((found, length)) = first else { return };
+        let begin = at + found;
+        text.replace_range(begin..begin + length, "[redacted]");
+        at = begin + "[redacted]".len();
     }
 }
 
@@ -224,6 +238,10 @@ mod tests {
         let mut text = "a%2Fb+c%3D%3D a%2Fb%20c%3D%3D a/b c==".to_owned();
         hide(&mut text, &["a/b c=="]);
         assert_eq!(text, "[redacted] [redacted] [redacted]");
+        // What was put in is no text of the server.
+        let mut text = "a bed".to_owned();
+        hide(&mut text, &["e", "a", "ed"]);
+        assert_eq!(text, "[redacted] b[redacted]");
     }
 
     #[test]
