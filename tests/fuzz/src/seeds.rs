@@ -70,13 +70,12 @@ pub(crate) fn members(name: &str, member: &str) -> Vec<Vec<u8>> {
     found
 }
 
-/// The records of one kind, as JSON; a text as it is.
+/// The records of one kind, as JSON.
 pub(crate) fn records(kind: &str) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for file in files(&format!("records/{kind}")) {
         for record in file["records"].as_array().into_iter().flatten() {
-            let text = record.as_str().map_or_else(|| record.to_string(), str::to_owned);
-            found.push(text.into_bytes());
+            found.push(record.to_string().into_bytes());
         }
     }
     found

@@ -88,7 +88,7 @@ pub(crate) const TARGETS: &[Target] = &[
     bytes("clean", "texts of a server, made fit to be shown", || seeds::texts("diagnosis"), answers::clean),
     text("import", "texts with profiles in them", || seeds::members("imports", "input"), person::import),
     text("import-file", "files that Tokenkeep exported", || seeds::members("imports/tokenkeep", "input"), person::import),
-    text("template", "a person's own format", || seeds::records("template"), person::template),
+    text("template", "a person's own format", || seeds::members("records/template", "template"), person::template),
     stored("draft", "a profile as the form holds it", || seeds::records("draft"), person::draft),
     text("days", "days as a person enters them", || vec![b"14, 3 1".to_vec(), b"60;7".to_vec()], person::days),
     bytes("json", "JSON as plain data", || seeds::texts("token_responses"), ours::json),
