@@ -262,7 +262,7 @@ fn compared_token(token: &TokenRecord, expect: &Value, secrets: &Secrets) -> Vec
         ("scope", json!(scopes)),
         (
             "refresh_token",
-            json!(token.refresh_token.as_ref().map(|token| token.expose())),
+            json!(token.refresh_token.as_ref().map(tokenkeep::oauth::RefreshToken::expose)),
         ),
         ("account", json!(token.account)),
         ("clock_skew", sign),

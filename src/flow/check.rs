@@ -282,7 +282,7 @@ impl Check {
             None => (objection, None),
         };
         let settling = finding.as_ref().is_some_and(|finding| finding.code == "token_settling");
-        let tries = if settling { self.tries + 1 } else { 0 };
+        let tries = if settling { self.tries.saturating_add(1) } else { 0 };
         Self {
             wanted_ms: None,
             at_ms: Some(now_ms),

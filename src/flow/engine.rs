@@ -264,7 +264,7 @@ impl Turn<'_> {
         let profile = snapshot.profile.id.as_str();
         self.engine.ended.retain(|ended| ended.profile != profile);
         let rule = self.engine.next_rule;
-        self.engine.next_rule += Flow::RULES;
+        self.engine.next_rule = rule.saturating_add(Flow::RULES);
         let flow = Flow {
             id: id.clone(),
             way: match &renews {
@@ -900,7 +900,7 @@ impl Turn<'_> {
         let owned = self.engine.owned_rules();
         let orphans: Vec<u32> = rules.iter().copied().filter(|rule| !owned.contains(rule)).collect();
         if let Some(highest) = rules.iter().max() {
-            self.engine.next_rule = self.engine.next_rule.max(highest + 1);
+            self.engine.next_rule = self.engine.next_rule.max(highest.saturating_add(1));
         }
         if !orphans.is_empty() {
             self.push(Effect::RemoveRules(orphans));

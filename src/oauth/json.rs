@@ -50,7 +50,7 @@ pub(crate) fn parse(body: &[u8]) -> Json {
     // refused for it: it is no ASCII.
     let text = String::from_utf8_lossy(body);
     // RFC 8259 §8.1 lets a parser ignore a byte order mark.
-    match serde_json::from_str(text.strip_prefix('\u{FEFF}').unwrap_or(&text)) {
+    match Plain::from_others(text.strip_prefix('\u{FEFF}').unwrap_or(&text).as_bytes()) {
         Ok(object @ Plain::Object(_)) => Json::Object(Object(object)),
         Ok(_) => Json::Other,
         Err(_) => Json::Invalid,

@@ -156,16 +156,27 @@ fn redacted(text: &str) -> String {
 /// Replaces every one of `secrets` in a server's text, should it have echoed one: as it is, as a request carries it, as a
 /// page or as JSON would write it, or its beginning where the text was cut or a tag was taken out.
 pub fn hide(text: &mut String, secrets: &[&str]) {
+    let mut forms = Vec::new();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        for form in [form::encode(secret), form::encode_percent(secret), (*secret).to_owned()] {
-            hide_form(text, &form);
-        }
         for plain in [html_unescape(text), text.replace('\\', "")] {
-            if plain.contains(secret) {
-                *text = plain.replace(secret, REDACTED);
+            if plain.contains(secret) && !text.contains(secret) {
+                *text = plain;
             }
         }
+        for form in [form::encode(secret), form::encode_percent(secret), (*secret).to_owned()] {
+            if form.len() >= 2 * BEGINNING && form.is_ascii() {
+                forms.push((form[..BEGINNING].to_owned(), true));
+            }
+            forms.push((form, false));
+        }
     }
+    // Once over the text: what was put in is not looked at again, or a secret of one letter would be found in it.
+    let mut at = 0;
+    while let Some((begin, end)) = first_of(&forms, text, at) {
+        text.replace_range(begin..end, REDACTED);
+        at = begin + REDACTED.len();
+    }
+    hide_cut_beginning(text, at, &forms);
 }
 
 const REDACTED: &str = "[redacted]";
@@ -175,24 +186,37 @@ const BEGINNING: usize = 8;
 /// The same at the end of a text that was cut there.
 const CUT_BEGINNING: usize = 3;
 
-fn hide_form(text: &mut String, form: &str) {
-    if text.contains(form) {
-        *text = text.replace(form, REDACTED);
+/// Where the first of these stands from here on, the longest of several that begin there; a beginning goes on to the next
+/// blank.
+fn first_of(forms: &[(String, bool)], text: &str, at: usize) -> Option<(usize, usize)> {
+    let mut first: Option<(usize, usize)> = None;
+    for (form, is_beginning) in forms {
+        let Some(found) = text[at..].find(form.as_str()) else {
+            continue;
+        };
+        let begin = at + found;
+        let mut end = begin + form.len();
+        if *is_beginning {
+            let rest = text[begin..].find(|c: char| c.is_whitespace() || c == '…');
+            end = rest.map_or(text.len(), |length| begin + length).max(end);
+        }
+        if first.is_none_or(|(own, own_end)| begin < own || (begin == own && end > own_end)) {
+            first = Some((begin, end));
+        }
     }
-    if form.len() < 2 * BEGINNING || !form.is_ascii() {
-        return;
-    }
-    while let Some(start) = text.find(&form[..BEGINNING]) {
-        let end = text[start..].find(|c: char| c.is_whitespace() || c == '…');
-        text.replace_range(start..end.map_or(text.len(), |end| start + end), REDACTED);
-    }
-    if let Some(kept) = text.strip_suffix('…') {
+    first
+}
+
+/// The beginning of a beginning, before the sign that the text was cut there.
+fn hide_cut_beginning(text: &mut String, at: usize, forms: &[(String, bool)]) {
+    for (form, _) in forms.iter().filter(|(_, is_beginning)| *is_beginning) {
+        let Some(kept) = text.strip_suffix('…') else { return };
         let cut = (CUT_BEGINNING..BEGINNING)
             .rev()
             .find(|length| kept.ends_with(&form[..*length]));
-        if let Some(length) = cut {
-            let start = kept.len() - length;
+        if let Some(start) = cut.map(|length| kept.len() - length).filter(|start| *start >= at) {
             text.replace_range(start.., "[redacted]…");
+            return;
         }
     }
 }
@@ -262,6 +286,10 @@ mod tests {
         let mut text = "a%2Fb+c%3D%3D a%2Fb%20c%3D%3D a/b c==".to_owned();
         hide(&mut text, &["a/b c=="]);
         assert_eq!(text, "[redacted] [redacted] [redacted]");
+        // What was put in is no text of the server.
+        let mut text = "a bed".to_owned();
+        hide(&mut text, &["e", "a", "ed"]);
+        assert_eq!(text, "[redacted] b[redacted]");
     }
 
     #[test]
