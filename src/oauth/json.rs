@@ -9,6 +9,8 @@ pub(crate) enum Json {
     Other,
     /// No JSON at all.
     Invalid,
+    /// JSON with more values than anybody needs.
+    TooLarge,
 }
 
 /// An object.
@@ -53,6 +55,7 @@ pub(crate) fn parse(body: &[u8]) -> Json {
     match Plain::from_others(text.strip_prefix('\u{FEFF}').unwrap_or(&text).as_bytes()) {
         Ok(object @ Plain::Object(_)) => Json::Object(Object(object)),
         Ok(_) => Json::Other,
+        Err(error) if error.is_data() => Json::TooLarge,
         Err(_) => Json::Invalid,
     }
 }

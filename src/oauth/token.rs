@@ -319,6 +319,7 @@ fn read(response: &HttpResponse) -> Result<TokenResponse, TokenError> {
             });
         }
         Json::Other => return Err(TokenError::NotAnObject),
+        Json::TooLarge => return Err(TokenError::TooLarge),
         Json::Invalid => {
             return Err(TokenError::NotJson {
                 status,

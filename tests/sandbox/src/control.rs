@@ -154,7 +154,9 @@ pub(crate) fn control(shared: &Shared, request: &Request) -> Reply {
         }
         (&Method::POST, "/hostile") => read::<Vec<Hostile>>(request).map(|answers| {
             let set = answers.len();
-            answers.into_iter().for_each(|answer| state.hostile.put(answer));
+            for answer in answers {
+                state.hostile.put(answer);
+            }
             json!({"set": set})
         }),
         (&Method::POST, "/quirks") => read::<Quirks>(request).map(|quirks| {
