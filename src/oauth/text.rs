@@ -182,9 +182,12 @@ fn hide_form(text: &mut String, form: &str) {
     if form.len() < 2 * BEGINNING || !form.is_ascii() {
         return;
     }
-    while let Some(start) = text.find(&form[..BEGINNING]) {
+    // On from there: a secret may begin as what takes its place does.
+    let mut from = 0;
+    while let Some(start) = text[from..].find(&form[..BEGINNING]).map(|at| from + at) {
         let end = text[start..].find(|c: char| c.is_whitespace() || c == '…');
         text.replace_range(start..end.map_or(text.len(), |end| start + end), REDACTED);
+        from = start + REDACTED.len();
     }
     if let Some(kept) = text.strip_suffix('…') {
         let cut = (CUT_BEGINNING..BEGINNING)
@@ -262,6 +265,31 @@ mod tests {
         let mut text = "a%2Fb+c%3D%3D a%2Fb%20c%3D%3D a/b c==".to_owned();
         hide(&mut text, &["a/b c=="]);
         assert_eq!(text, "[redacted] [redacted] [redacted]");
+    }
+
+    #[test]
+    fn hiding_knows_how_pages_and_json_write_and_where_texts_are_cut() {
+        const SECRET: &str = "hunter&\"two\"/three==";
+        for (said, expected) in [
+            ("a hunter&amp;&quot;two&#34;/three== b", "a [redacted] b"),
+            (r#"a hunter&\"two\"\/three== b"#, "a [redacted] b"),
+            (r#"a hunter&\\\"two\\\"/three== b"#, "a [redacted] b"),
+            ("a hunter&\"two\"/th b", "a [redacted] b"),
+            ("a hunter&\"…", "a [redacted]…"),
+            ("a hunter&…", "a [redacted]…"),
+            ("a hun…", "a [redacted]…"),
+            // Too little to be told from a word.
+            ("a hu…", "a hu…"),
+            ("a hunter b &amp; c\\d", "a hunter b &amp; c\\d"),
+        ] {
+            let mut text = said.to_owned();
+            hide(&mut text, &[SECRET]);
+            assert_eq!(text, expected, "{said}");
+        }
+        // One that begins as what takes its place does.
+        let mut text = "a [redacted]-and-more-of-it, [redacted]-and b".to_owned();
+        hide(&mut text, &["[redacted]-and-more-of-it"]);
+        assert_eq!(text, "a [redacted] [redacted] b");
     }
 
     #[test]
