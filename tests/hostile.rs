@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokenkeep::diagnosis::{Failure, Finding, Grant, TransportError, diagnose, diagnose_renewal};
 use tokenkeep::flow::{Answer, Check, FlowId, StoredToken, Subject};
 use tokenkeep::oauth::{
-    ClientSecret, Expected, HttpResponse, RedirectError, RedirectUri, Scopes, State, form,
+    ClientSecret, Expected, HttpResponse, RedirectError, RedirectUri, RefreshToken, Scopes, State, form,
     parse_authorization_response, parse_token_response,
 };
 use tokenkeep::profile::{Look, Profile, TokenRecord};
@@ -262,7 +262,7 @@ fn compared_token(token: &TokenRecord, expect: &Value, secrets: &Secrets) -> Vec
         ("scope", json!(scopes)),
         (
             "refresh_token",
-            json!(token.refresh_token.as_ref().map(tokenkeep::oauth::RefreshToken::expose)),
+            json!(token.refresh_token.as_ref().map(RefreshToken::expose)),
         ),
         ("account", json!(token.account)),
         ("clock_skew", sign),

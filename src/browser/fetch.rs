@@ -20,11 +20,7 @@ use super::api::property;
 /// A redirect is answered by an opaque response instead of an error, so that it can be told from an unreachable host;
 /// either way nothing is sent to the second one.
 pub async fn send(request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-    match fetched(request, RequestCredentials::Omit).await {
-        // One that names no place is none to Chromium.
-        Ok(response) if matches!(response.status, 301 | 302 | 303 | 307 | 308) => Err(TransportError::Redirected),
-        answer => answer,
-    }
+    fetched(request, RequestCredentials::Omit).await
 }
 
 async fn fetched(request: &HttpRequest, credentials: RequestCredentials) -> Result<HttpResponse, TransportError> {

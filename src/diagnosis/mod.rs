@@ -279,12 +279,11 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: Reque
             };
             let answer = refresh.or_else(|| found(TOKEN_ANSWERS));
             // A server that is down, or has enough of us, knows nothing of what it says beside that.
-            let finding = match (by_status(*status), answer.map(|answer| answer.explain(&description))) {
-                (None, Some(finding)) if is_about_the_client(&finding) => {
-                    request.client_cause(provider).unwrap_or(finding)
-                }
-                (Some(finding), _) | (None, Some(finding)) => finding,
-                (None, None) => unexplained("token_refused", &name, &description),
+            let finding = by_status(*status).or_else(|| answer.map(|answer| answer.explain(&description)));
+            let finding = match finding {
+                Some(finding) if is_about_the_client(&finding) => request.client_cause(provider).unwrap_or(finding),
+                Some(finding) => finding,
+                None => unexplained("token_refused", &name, &description),
             };
             Finding {
                 evidence: Some(joined(&[

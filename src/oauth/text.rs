@@ -293,6 +293,31 @@ mod tests {
     }
 
     #[test]
+    fn hiding_knows_how_pages_and_json_write_and_where_texts_are_cut() {
+        const SECRET: &str = "hunter&\"two\"/three==";
+        for (said, expected) in [
+            ("a hunter&amp;&quot;two&#34;/three== b", "a [redacted] b"),
+            (r#"a hunter&\"two\"\/three== b"#, "a [redacted] b"),
+            (r#"a hunter&\\\"two\\\"/three== b"#, "a [redacted] b"),
+            ("a hunter&\"two\"/th b", "a [redacted] b"),
+            ("a hunter&\"…", "a [redacted]…"),
+            ("a hunter&…", "a [redacted]…"),
+            ("a hun…", "a [redacted]…"),
+            // Too little to be told from a word.
+            ("a hu…", "a hu…"),
+            ("a hunter b &amp; c\\d", "a hunter b &amp; c\\d"),
+        ] {
+            let mut text = said.to_owned();
+            hide(&mut text, &[SECRET]);
+            assert_eq!(text, expected, "{said}");
+        }
+        // One that begins as what takes its place does.
+        let mut text = "a [redacted]-and-more-of-it, [redacted]-and b".to_owned();
+        hide(&mut text, &["[redacted]-and-more-of-it"]);
+        assert_eq!(text, "a [redacted] [redacted] b");
+    }
+
+    #[test]
     fn html_references_are_replaced_once() {
         for (text, expected) in [
             (

@@ -24,9 +24,9 @@ impl Account {
     /// The same with every one of `secrets` replaced, should the server have echoed one.
     #[must_use]
     pub fn without(mut self, secrets: &[&str]) -> Self {
-        let texts = [Some(&mut self.sub), self.name.as_mut(), self.email.as_mut()];
-        for text in texts.into_iter().flatten() {
-            text::hide(text, secrets);
+        let all = [Some(&mut self.sub), self.name.as_mut(), self.email.as_mut()];
+        for own in all.into_iter().flatten() {
+            text::hide(own, secrets);
         }
         self
     }
