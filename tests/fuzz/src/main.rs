@@ -59,7 +59,7 @@ struct Cli {
     /// How many processes work at once; as many as there are processors by default
     #[arg(long)]
     jobs: Option<usize>,
-    /// How long one input may take, in milliseconds
+    /// How long one input may take of a processor, in milliseconds
     #[arg(long, default_value_t = 2000)]
     limit_ms: u64,
     /// Where inputs that failed are written
@@ -153,21 +153,17 @@ fn again(cli: &Cli, target: &Target, seed: u64) -> Result<bool> {
     let run = cli.run.unwrap_or_default();
     let first = run - run % TASK;
     let outcome = start(cli, target, seed, first, run - first + 1)?;
-    match &outcome.failure {
-        Some(failure) => {
-            print!("{}", report(cli, target, seed, failure)?);
-            Ok(false)
-        }
-        None => {
-            println!(
-                "{}: nothing wrong; {} KiB at once, {} us",
-                target.name,
-                outcome.peak >> 10,
-                outcome.slowest_us
-            );
-            Ok(true)
-        }
+    if let Some(failure) = &outcome.failure {
+        print!("{}", report(cli, target, seed, failure)?);
+        return Ok(false);
     }
+    println!(
+        "{}: nothing wrong; {} KiB at once, {} us",
+        target.name,
+        outcome.peak >> 10,
+        outcome.slowest_us
+    );
+    Ok(true)
 }
 
 /// What was done of a target.
@@ -195,7 +191,7 @@ fn fuzz(cli: &Cli, chosen: &[&'static Target], seed: u64) -> Result<bool> {
         .jobs
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     println!(
-        "{} targets, {} inputs each, seed {seed}, {jobs} at a time; an input may take {} s and {} MiB",
+        "{} targets, {} inputs each, seed {seed}, {jobs} at a time; an input may take {} s of a processor and {} MiB",
         chosen.len(),
         cli.runs,
         cli.limit().as_secs_f32(),
@@ -354,16 +350,16 @@ fn start(cli: &Cli, target: &Target, seed: u64, first: u64, count: u64) -> Resul
     }
     // It ended without a word. Once more, with a note of each input.
     fs::create_dir_all(&cli.findings).with_context(|| format!("making {}", cli.findings.display()))?;
-    let notes = cli.findings.join(format!("{}-{first}.notes", target.name));
-    let (outcome, _) = told(&mut command(Some(&notes))?)?;
+    let file = cli.findings.join(format!("{}-{first}.notes", target.name));
+    let (outcome, _) = told(&mut command(Some(&file))?)?;
     if let Some(outcome) = outcome {
         return Ok(outcome);
     }
     let noted = match &cli.input {
         Some(input) => [&0_u64.to_le_bytes(), fs::read(input)?.as_slice()].concat(),
-        None => fs::read(&notes).with_context(|| format!("{}: {said}", target.name))?,
+        None => fs::read(&file).with_context(|| format!("{}: {said}", target.name))?,
     };
-    let _ = fs::remove_file(&notes);
+    let _ = fs::remove_file(&file);
     let (run, input) = noted
         .split_first_chunk()
         .with_context(|| format!("{}: {said}", target.name))?;
@@ -398,19 +394,19 @@ fn report(cli: &Cli, target: &Target, seed: u64, failure: &Failure) -> Result<St
     let file = cli.findings.join(format!("{}-{seed}-{run}", target.name));
     let shown = smaller.as_ref().unwrap_or(input);
     fs::write(&file, shown).with_context(|| format!("writing {}", file.display()))?;
-    let mut text = format!("\n{kind} in {}, seed {seed}, run {run}\n", target.name);
-    text.push_str(&format!("  {}\n", message.replace('\n', "\n  ")));
-    text.push_str(&format!("  input ({} bytes): {}\n", input.len(), escaped(input)));
-    if let Some(smaller) = smaller {
-        text.push_str(&format!("  smaller ({} bytes): {}\n", smaller.len(), escaped(smaller)));
-    }
-    text.push_str(&format!(
-        "  again: cargo xtask fuzz --target {} --seed {seed} --run {run}\n     or: cargo xtask fuzz --target {} --input {}\n\n",
-        target.name,
-        target.name,
-        file.display()
-    ));
-    Ok(text)
+    let smaller = smaller.as_ref().map_or_else(String::new, |smaller| {
+        format!("  smaller ({} bytes): {}\n", smaller.len(), escaped(smaller))
+    });
+    let command = format!("cargo xtask fuzz --target {}", target.name);
+    Ok([
+        &format!("\n{kind} in {}, seed {seed}, run {run}\n", target.name),
+        &format!("  {}\n", message.replace('\n', "\n  ")),
+        &format!("  input ({} bytes): {}\n", input.len(), escaped(input)),
+        &smaller[..],
+        &format!("  again: {command} --seed {seed} --run {run}\n"),
+        &format!("     or: {command} --input {}\n\n", file.display()),
+    ]
+    .concat())
 }
 
 /// As Rust writes bytes; the middle of a long one is in the file.

@@ -307,10 +307,10 @@ fn grow_json(input: &mut Vec<u8>, rng: &mut Rng, room: usize) -> bool {
         long.push(',');
         number += 1;
         if members {
-            long.push_str(&format!("\"{}\":", number % 70_000));
+            long.push_str(&["\"", &(number % 70_000).to_string(), "\":"].concat());
         }
         if item == "#" {
-            long.push_str(&format!("\"{number}\""));
+            long.push_str(&["\"", &number.to_string(), "\""].concat());
         } else {
             long.push_str(item);
         }

@@ -100,7 +100,7 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
                 content_type.unwrap_or("application/json")
             );
             for (name, value) in value.get("headers").and_then(Value::as_object).into_iter().flatten() {
-                answer.push_str(&format!("{name}: {}\n", value.as_str().unwrap_or_default()));
+                answer.push_str(&[name, ": ", value.as_str().unwrap_or_default(), "\n"].concat());
             }
             found.push((answer + "\n" + &body).into_bytes());
         });

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, process, thread};
 
+use cpu_time::{ProcessTime, ThreadTime};
 use fastrand::Rng;
 use peak_alloc::PeakAlloc;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ static MEMORY: PeakAlloc = PeakAlloc;
 pub(crate) const MEMORY_LIMIT: usize = 8 << 20;
 /// What the machine must not be asked for: ends an input that still runs.
 const MEMORY_STOP: usize = 1 << 30;
+/// How many times the limit it may take by the clock.
+const PATIENCE: u32 = 30;
 /// How often a failure is tried with a smaller input.
 const SHRINK_TRIES: u32 = 5000;
 const SHRINK_TIME: Duration = Duration::from_secs(20);
@@ -80,7 +83,7 @@ pub(crate) enum Kind {
 struct Now {
     run: u64,
     input: Vec<u8>,
-    since: Option<Instant>,
+    since: Option<(Instant, ProcessTime)>,
     memory: usize,
 }
 
@@ -179,12 +182,12 @@ fn attempt(target: &Target, input: &[u8], run: u64, now: &Mutex<Now>) -> Attempt
         let mut now = lock(now);
         now.run = run;
         input.clone_into(&mut now.input);
-        now.since = Some(Instant::now());
+        now.since = Some((Instant::now(), ProcessTime::now()));
         now.memory = MEMORY.current_usage();
     }
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
-    let start = Instant::now();
+    let start = ThreadTime::now();
     let result = panic::catch_unwind(AssertUnwindSafe(|| match target.run {
         Run::Bytes(run) => run(input),
         Run::Text(run) | Run::Address(run) => run(&text),
@@ -234,9 +237,10 @@ fn watch(now: &Mutex<Now>, limit: Duration) {
     loop {
         thread::sleep(Duration::from_millis(50));
         let now = lock(now);
-        let Some(since) = now.since else { continue };
+        let Some((since, time)) = now.since else { continue };
         let taken = MEMORY.current_usage().saturating_sub(now.memory);
-        let (kind, message) = if since.elapsed() > limit {
+        // A busy machine is no hang, and who waits for something takes no time of a processor.
+        let (kind, message) = if time.elapsed() > limit || since.elapsed() > limit * PATIENCE {
             (Kind::Hang, format!("still at it after {} s", limit.as_secs_f32()))
         } else if taken > MEMORY_STOP {
             (Kind::Memory, format!("{taken} bytes at once for {}", now.input.len()))

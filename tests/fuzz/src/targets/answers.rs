@@ -11,8 +11,8 @@ use tokenkeep::flow::{FlowId, StoredToken};
 use tokenkeep::handoff::quote;
 use tokenkeep::oauth::http::MAX_RESPONSE_BYTES;
 use tokenkeep::oauth::{
-    HttpResponse, IdToken, Scopes, parse_account, parse_introspection_response, parse_token_response, text,
-    unverified_claims,
+    HttpResponse, IdToken, RefreshToken, Scopes, parse_account, parse_introspection_response, parse_token_response,
+    text, unverified_claims,
 };
 use tokenkeep::plain::Record;
 use tokenkeep::profile::TokenRecord;
@@ -65,8 +65,8 @@ pub(super) fn token(input: &[u8]) -> u64 {
             let record = TokenRecord::from_response(&token, &scopes, NOW_MS).dated(response.date_ms(), NOW_MS);
             let secrets = [
                 Some(token.access_token.expose()),
-                token.refresh_token.as_ref().map(|own| own.expose()),
-                token.id_token.as_ref().map(|own| own.expose()),
+                token.refresh_token.as_ref().map(RefreshToken::expose),
+                token.id_token.as_ref().map(IdToken::expose),
             ];
             let printed = format!("{token:?}");
             for secret in secrets.into_iter().flatten() {
@@ -76,7 +76,7 @@ pub(super) fn token(input: &[u8]) -> u64 {
                     secret.len() < 40
                         || secret.starts_with("http")
                         || !printed.contains(secret)
-                        || echoes(&token.scope, secret)
+                        || echoes(token.scope.as_ref(), secret)
                 );
             }
             let renewed = record.renewed(&token, NOW_MS + 1);
@@ -117,10 +117,8 @@ pub(super) fn token(input: &[u8]) -> u64 {
     }
 }
 
-fn echoes(scope: &Option<Scopes>, secret: &str) -> bool {
-    scope
-        .as_ref()
-        .is_some_and(|scopes| scopes.iter().any(|own| own.contains(secret)))
+fn echoes(scope: Option<&Scopes>, secret: &str) -> bool {
+    scope.is_some_and(|scopes| scopes.iter().any(|own| own.contains(secret)))
 }
 
 /// A finding comes back from storage as it is, is short and shows no secret.

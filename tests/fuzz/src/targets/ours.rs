@@ -31,7 +31,7 @@ pub(super) fn json(input: &[u8]) -> u64 {
 /// The same, but for the last bit of a number that is no integer: `serde_json` is fast there and not exact.
 fn alike(left: &Plain, right: &Plain) -> bool {
     match (left, right) {
-        (Plain::Number(left), Plain::Number(right)) => left == right || (left - right).abs() <= left.abs() * 1e-15,
+        (Plain::Number(left), Plain::Number(right)) => (left - right).abs() <= left.abs() * 1e-15,
         (Plain::List(left), Plain::List(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| alike(left, right))
         }
