@@ -109,7 +109,6 @@ fn failure(evidence: &Value) -> Failure {
         "interrupted" => Failure::Interrupted,
         "outcome_unknown" => Failure::OutcomeUnknown,
         "too_many_flows" => Failure::TooManyFlows,
-        "no_refresh_token" => Failure::NoRefreshToken,
         "needs_click" => Failure::NeedsClick,
         "other_member" => Failure::OtherMember {
             old: "Member One".to_owned(),

@@ -102,6 +102,7 @@ fn record(token: &str) -> TokenRecord {
         refresh_token: None,
         refresh_expires_ms: None,
         refresh_refused_ms: None,
+        refresh_again_until_ms: None,
         id_token: None,
         account: None,
     }

@@ -208,6 +208,7 @@ fn what_the_handoff_writes_is_read() {
         refresh_token: None,
         refresh_expires_ms: None,
         refresh_refused_ms: None,
+        refresh_again_until_ms: None,
         id_token: None,
         account: None,
     };

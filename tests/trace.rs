@@ -60,6 +60,7 @@ fn old_token() -> StoredToken {
             refresh_token: Some(RefreshToken::new(REFRESH)),
             refresh_expires_ms: None,
             refresh_refused_ms: None,
+            refresh_again_until_ms: None,
             id_token: Some(IdToken::new(ID)),
             account: None,
         },
@@ -354,6 +355,18 @@ fn no_secret_of_a_callback_comes_into_a_trace() {
 }
 
 #[test]
+fn a_secret_of_letters_is_none_as_a_name() {
+    let mut worker = Worker::new();
+    let body = r#"{"access_token":"canary_letters","canary_letters":1}"#;
+    worker.authorize("f1", Ok(response(200, "application/json", body)));
+    worker.open("f2");
+    worker.callback("code=canary_other&canary_other=1&state=x");
+    let text = worker.everything();
+    assert!(text.contains("members: access_token, [redacted]") && text.contains("parameters: code, [redacted], state"));
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[test]
 fn no_secret_in_what_the_browser_says() {
     let mut worker = Worker::new();
     worker.open("f1");
@@ -467,7 +480,10 @@ fn a_superseded_renewal_says_so() {
 fn a_deleted_profile_leaves_none() {
     let mut worker = Worker::new();
     worker.take(Event::Renew(new_flow("f1", true)));
-    worker.take(Event::ProfileDeleted("p1".into()));
+    worker.take(Event::ProfileDeleted {
+        profile: "p1".into(),
+        for_good: true,
+    });
     assert!(worker.stored.is_empty(), "{:?}", worker.stored);
 }
 

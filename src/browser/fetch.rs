@@ -10,12 +10,10 @@ use web_sys::{
 };
 
 use crate::diagnosis::TransportError;
+use crate::flow::ANSWER_WITHIN_MS;
 use crate::oauth::http::{HttpRequest, HttpResponse, MAX_RESPONSE_BYTES, Method, SecretBody};
 
 use super::api::property;
-
-/// How long the whole exchange may take: below the 30 s after which a browser stops a worker that waits for an answer.
-pub const TIMEOUT_MS: u32 = 20_000;
 
 /// Sends a request that carries credentials: once, without cookies, cache or referrer, following no redirect.
 ///
@@ -26,7 +24,7 @@ pub async fn send(request: &HttpRequest) -> Result<HttpResponse, TransportError>
 }
 
 async fn fetched(request: &HttpRequest, credentials: RequestCredentials) -> Result<HttpResponse, TransportError> {
-    let signal = AbortSignal::timeout_with_u32(TIMEOUT_MS);
+    let signal = AbortSignal::timeout_with_u32(ANSWER_WITHIN_MS);
     let mut builder = RequestBuilder::new(&request.url)
         .method(match request.method {
             Method::Get => gloo_net::http::Method::GET,

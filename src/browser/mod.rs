@@ -21,4 +21,4 @@ mod texts;
 #[cfg(feature = "worker")]
 mod worker;
 
-pub use fetch::{TIMEOUT_MS, send};
+pub use fetch::send;

@@ -40,7 +40,7 @@ fn damaged(key: &str, what: &str) -> JsValue {
 /// The other reader, of serde-wasm-bindgen, would take 10 KB.
 pub(super) fn from_js(value: &JsValue) -> Result<Plain, JsValue> {
     let json = String::from(js_sys::JSON::stringify(value)?);
-    serde_json::from_slice(json.as_bytes()).map_err(|_| js_sys::Error::new("no plain data").into())
+    serde_json::from_str(&json).map_err(|_| js_sys::Error::new("no plain data").into())
 }
 
 /// To a plain JavaScript value.

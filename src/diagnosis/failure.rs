@@ -22,8 +22,6 @@ pub enum Failure {
     OutcomeUnknown,
     /// Too many flows at once.
     TooManyFlows,
-    /// There is no refresh token, or none that still lives.
-    NoRefreshToken,
     /// The provider showed a page where the person has to do something.
     NeedsClick,
     /// Somebody else is signed in at the provider than the one whose token was to be renewed.
@@ -58,21 +56,27 @@ const DEAD_REFRESH_TOKEN: &str = "refresh token is invalid, expired or revoked";
 
 impl Failure {
     /// Whether the token endpoint refused a refresh token for good. Another `invalid_request`, such as a missing
-    /// parameter, says nothing of the token.
+    /// parameter, says nothing of the token, and neither does a server that is down or has enough of us.
     #[must_use]
     pub fn is_dead_refresh_token(&self) -> bool {
-        match self {
-            Self::NoRefreshToken => true,
-            Self::Token(TokenError::Refused {
-                error,
-                error_description,
-                ..
-            }) => {
-                let said = error_description.as_deref().unwrap_or_default();
-                error == "invalid_grant" || (error == "invalid_request" && said.contains(DEAD_REFRESH_TOKEN))
-            }
-            _ => false,
-        }
+        let Self::Token(TokenError::Refused {
+            error,
+            error_description,
+            ..
+        }) = self
+        else {
+            return false;
+        };
+        let said = error_description.as_deref().unwrap_or_default();
+        self.says_that_nothing_was_done()
+            && (error == "invalid_grant" || (error == "invalid_request" && said.contains(DEAD_REFRESH_TOKEN)))
+    }
+
+    /// Whether the token endpoint read the request and refused it. A server that is down, or has enough of us, may have
+    /// done what was asked all the same.
+    #[must_use]
+    pub fn says_that_nothing_was_done(&self) -> bool {
+        matches!(self, Self::Token(TokenError::Refused { status, .. }) if *status != 429 && *status < 500)
     }
 }
 

@@ -114,7 +114,6 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String], grant:
         Failure::Interrupted => plain("interrupted"),
         Failure::OutcomeUnknown => plain("outcome_unknown"),
         Failure::TooManyFlows => plain("too_many_flows"),
-        Failure::NoRefreshToken => plain("refresh_token_dead"),
         Failure::NeedsClick => plain("needs_click"),
         Failure::OtherMember { old, new } => with(
             "other_member",
@@ -279,10 +278,12 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: Reque
                 _ => None,
             };
             let answer = refresh.or_else(|| found(TOKEN_ANSWERS));
-            let finding = match answer.map(|answer| answer.explain(&description)) {
+            // A server that is down, or has enough of us, knows nothing of what it says beside that.
+            let finding = by_status(*status).or_else(|| answer.map(|answer| answer.explain(&description)));
+            let finding = match finding {
                 Some(finding) if is_about_the_client(&finding) => request.client_cause(provider).unwrap_or(finding),
                 Some(finding) => finding,
-                None => by_status(*status).unwrap_or_else(|| unexplained("token_refused", &name, &description)),
+                None => unexplained("token_refused", &name, &description),
             };
             Finding {
                 evidence: Some(joined(&[

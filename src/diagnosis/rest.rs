@@ -26,6 +26,8 @@ pub struct RestEvidence {
     pub excerpt: String,
     /// `x-li-uuid`, or `x-li-request-id`: what LinkedIn's support asks for.
     pub request_id: Option<String>,
+    /// `Retry-After`, with its name.
+    pub retry_after: Option<String>,
 }
 
 impl RestEvidence {
@@ -47,6 +49,7 @@ impl RestEvidence {
                 .header("x-li-uuid")
                 .or_else(|| response.header("x-li-request-id"))
                 .map(|id| said(id, 100)),
+            retry_after: response.retry_after(),
         };
         if let Json::Object(object) = json::parse(&response.body) {
             evidence.service_error_code = object.get("serviceErrorCode").and_then(Plain::as_i64);
@@ -83,6 +86,10 @@ impl RestEvidence {
         for part in parts.into_iter().filter(|part| !part.is_empty()) {
             words.push(' ');
             words.push_str(part);
+        }
+        if let Some(time) = &self.retry_after {
+            words.push('\n');
+            words.push_str(time);
         }
         if let Some(id) = &self.request_id {
             words.push_str("\nrequest id: ");

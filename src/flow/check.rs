@@ -5,7 +5,9 @@ use crate::diagnosis::{
     Finding, Fix, RestEvidence, TokenFacts, TransportError, diagnose_call, diagnose_introspection, diagnose_rest,
     diagnose_revocation, diagnose_strange_answer, diagnose_unasked,
 };
+use crate::oauth::json::{self, Json};
 use crate::oauth::secret::{ClientSecret, IdToken, RefreshToken};
+use crate::oauth::text;
 use crate::oauth::{
     Account, ApiRequest, EndpointUrl, HttpRequest, HttpResponse, Introspection, Scopes, TokenQuery, parse_account,
     parse_introspection_response,
@@ -253,7 +255,7 @@ impl Check {
         let mut account = None;
         let finding = match (call, probe) {
             (Some(Ok(response)), Some(probe)) if response.is_success() => {
-                account = parse_account(response).ok();
+                account = parse_account(response).ok().map(|account| account.without(&secrets));
                 let strange = account.is_none() && (probe.names_member || !is_object(response));
                 strange.then(|| diagnose_strange_answer(response, &secrets))
             }
@@ -264,7 +266,7 @@ impl Check {
             (Some(Err(error)), Some(probe)) => Some(diagnose_call(error, api_host(probe).unwrap_or_default())),
             _ => None,
         };
-        let introspection = asked.and_then(said);
+        let introspection = asked.and_then(|answer| said(answer, &secrets));
         let objection = match asked {
             Some(Ok(response)) => diagnose_introspection(response, provider, &secrets),
             Some(Err(error)) => provider
@@ -280,7 +282,7 @@ impl Check {
             None => (objection, None),
         };
         let settling = finding.as_ref().is_some_and(|finding| finding.code == "token_settling");
-        let tries = if settling { self.tries + 1 } else { 0 };
+        let tries = if settling { self.tries.saturating_add(1) } else { 0 };
         Self {
             wanted_ms: None,
             at_ms: Some(now_ms),
@@ -306,7 +308,7 @@ impl Check {
                 .revocation_endpoint_url()
                 .map(|endpoint| diagnose_call(error, endpoint.host())),
         };
-        let introspection = asked.and_then(said);
+        let introspection = asked.and_then(|answer| said(answer, &secrets));
         let active = introspection.as_ref().map(|said| said.active);
         Self {
             account: self.account,
@@ -334,13 +336,16 @@ impl Check {
     }
 }
 
-fn said(asked: &Answer) -> Option<Introspection> {
-    parse_introspection_response(asked.as_ref().ok()?).ok()
+fn said(asked: &Answer, secrets: &[&str]) -> Option<Introspection> {
+    let mut said = parse_introspection_response(asked.as_ref().ok()?).ok()?;
+    if let Some(status) = &mut said.status {
+        text::hide(status, secrets);
+    }
+    Some(said)
 }
 
 fn is_object(response: &HttpResponse) -> bool {
-    let body = response.body.trim_ascii();
-    body.starts_with(b"{") && body.ends_with(b"}")
+    matches!(json::parse(&response.body), Json::Object(_))
 }
 
 fn wait(tries: u32) -> u64 {

@@ -69,6 +69,8 @@ pub enum Effect {
     },
     /// Write the token to `storage.local`; answered by `Event::TokenStored`.
     StoreToken {
+        /// The flow.
+        flow: FlowId,
         /// Whose token.
         profile: String,
         /// The token.
@@ -94,7 +96,7 @@ impl Effect {
         match self {
             Self::OpenTab { flow, .. } | Self::Navigate { flow, .. } => Some((flow, Needed::Tab)),
             Self::AddRules { flow, .. } => Some((flow, Needed::Rules)),
-            Self::StoreToken { token, .. } => Some((&token.flow, Needed::Storage)),
+            Self::StoreToken { flow, .. } => Some((flow, Needed::Storage)),
             Self::CheckPermission { flow, .. } | Self::Exchange { flow, .. } | Self::Ask { flow, .. } => {
                 Some((flow, Needed::Other))
             }

@@ -9,15 +9,15 @@ use crate::oauth::secret::{AuthorizationCode, State};
 use crate::oauth::token::parse_token_response;
 use crate::plain::record;
 use crate::profile::TokenRecord;
-use crate::provider::GrantType;
+use crate::provider::{GrantType, RefreshTokens};
 
 use super::effect::Effect;
 use super::event::{Event, NewFlow};
 use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 use super::rules::Rule;
 use super::{
-    FLOWS_AT_MOST, GUARDS_AT_MOST, LOOK_MS, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS, REFRESHES_AT_MOST, RETRY_MS,
-    RETRY_WITHOUT_PERSON_MS, WAKE_MS,
+    ANSWER_WITHIN_MS, FLOWS_AT_MOST, GUARDS_AT_MOST, LOOK_MS, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS,
+    REFRESHES_AT_MOST, RETRY_MS, RETRY_WITHOUT_PERSON_MS, WAKE_MS,
 };
 
 /// The newest form of [`Engine`] that this code writes.
@@ -190,7 +190,7 @@ impl Turn<'_> {
             Event::TokenStored(flow) => self.token_stored(&flow),
             Event::Cancel(flow) => self.cancel(&flow),
             Event::Dismiss(profile) => self.dismiss(&profile),
-            Event::ProfileDeleted(profile) => self.profile_deleted(&profile),
+            Event::ProfileDeleted { profile, for_good } => self.profile_deleted(&profile, for_good),
             Event::Tick => {}
             Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
             Event::EffectFailed { flow, what, message } => {
@@ -241,7 +241,12 @@ impl Turn<'_> {
     /// One renewal of a profile at a time, and none beside an authorization.
     fn renew(&mut self, new: NewFlow) {
         let profile = &new.snapshot.profile.id;
-        if !self.engine.flows.iter().any(|flow| flow.profile() == profile) {
+        // A request of a worker that died may still be on its way: once its refresh token is two behind, it would be taken
+        // for stolen.
+        let rotates = new.snapshot.provider.refresh_tokens != RefreshTokens::Kept;
+        let fresh_ms = self.now_ms.saturating_sub(ANSWER_WITHIN_MS.into());
+        let fresh = new.renews.as_ref().is_some_and(|old| old.token.obtained_ms > fresh_ms);
+        if !(rotates && fresh || self.engine.flows.iter().any(|flow| flow.profile() == profile)) {
             self.start(new);
         }
     }
@@ -259,7 +264,7 @@ impl Turn<'_> {
         let profile = snapshot.profile.id.as_str();
         self.engine.ended.retain(|ended| ended.profile != profile);
         let rule = self.engine.next_rule;
-        self.engine.next_rule += Flow::RULES;
+        self.engine.next_rule = rule.saturating_add(Flow::RULES);
         let flow = Flow {
             id: id.clone(),
             way: match &renews {
@@ -418,15 +423,20 @@ impl Turn<'_> {
         let request = match refresh_token.and_then(|old| old.token.living_refresh_token(now_ms)) {
             _ if flow.way == Way::ClientCredentials => flow.client_credentials_request(),
             Some(refresh_token) => flow.refresh_request(refresh_token),
+            // It has ended meanwhile, or may be used up.
             None => {
-                self.fail(id, Failure::NoRefreshToken);
+                self.go(id, Way::Background);
                 return;
             }
         };
-        flow.phase = Phase::Refreshing { attempts };
+        let sent_before = flow.renews.as_ref().is_some_and(StoredToken::may_be_used_up);
+        flow.phase = Phase::Refreshing {
+            attempts: if sent_before { REFRESHES_AT_MOST } else { attempts },
+        };
         flow.wake_ms = Some(now_ms + WAKE_MS);
         let rules: Vec<Rule> = flow.origin_rule().into_iter().collect();
         self.changed = true;
+        self.mark_as_sent(id);
         if !rules.is_empty() {
             let flow = id.clone();
             self.push(Effect::AddRules { flow, rules });
@@ -434,6 +444,46 @@ impl Turn<'_> {
         self.push(Effect::Exchange {
             flow: id.clone(),
             request,
+        });
+    }
+
+    /// Notes with the token, before it happens, that its refresh token goes out to a server that rotates: should the
+    /// answer be lost, with the worker or with the whole browser, sending it again too late would end the grant.
+    fn mark_as_sent(&mut self, id: &FlowId) {
+        let now_ms = self.now_ms;
+        let Some(flow) = self.engine.flow_mut(id) else { return };
+        let RefreshTokens::Rotated { grace_ms } = flow.snapshot.provider.refresh_tokens else {
+            return;
+        };
+        // What is sent at the last moment arrives a little later.
+        let until_ms = now_ms + grace_ms.saturating_sub(ANSWER_WITHIN_MS.into());
+        if let Some(old) = flow.renews.as_mut().filter(|_| flow.way == Way::RefreshToken) {
+            old.token.refresh_again_until_ms.get_or_insert(until_ms);
+            // The second time as well: the worker may have died before the first note was written.
+            self.keep_old_token(id);
+        }
+    }
+
+    /// The server says that it did not use the refresh token.
+    fn mark_as_not_sent(&mut self, id: &FlowId) {
+        let flow = self.engine.flow_mut(id);
+        let Some(old) = flow.and_then(|flow| flow.renews.as_mut()) else {
+            return;
+        };
+        if old.token.refresh_again_until_ms.take().is_some() {
+            self.keep_old_token(id);
+        }
+    }
+
+    /// Writes what is newly known of the token that is to be renewed.
+    fn keep_old_token(&mut self, id: &FlowId) {
+        let Some(flow) = self.engine.flow(id) else { return };
+        let Some(token) = flow.renews.clone() else { return };
+        let profile = flow.profile().to_owned();
+        self.push(Effect::StoreToken {
+            flow: id.clone(),
+            profile,
+            token: Box::new(token),
         });
     }
 
@@ -713,6 +763,7 @@ impl Turn<'_> {
                 let profile = flow.profile().to_owned();
                 // Nothing comes before this write: a kill until it is done loses the token.
                 self.push(Effect::StoreToken {
+                    flow: id.clone(),
                     profile,
                     token: Box::new(StoredToken {
                         flow: id.clone(),
@@ -725,23 +776,30 @@ impl Turn<'_> {
                     self.keep_without_refresh_token(id);
                     self.set_back(id, &failure);
                     self.go(id, Way::Background);
-                } else {
-                    self.fail(id, failure);
+                    return;
                 }
+                let first = matches!(flow.phase, Phase::Refreshing { attempts } if attempts < REFRESHES_AT_MOST);
+                if first && flow.renews.as_ref().is_some_and(StoredToken::may_be_used_up) {
+                    if !failure.says_that_nothing_was_done() {
+                        // Now or never: the server rotates.
+                        self.refresh(id, REFRESHES_AT_MOST);
+                        return;
+                    }
+                    self.mark_as_not_sent(id);
+                }
+                self.fail(id, failure);
             }
         }
     }
 
     /// The token stays, and its refresh token is not tried again.
     fn keep_without_refresh_token(&mut self, id: &FlowId) {
-        let Some(flow) = self.engine.flow(id) else { return };
-        let Some(mut token) = flow.renews.clone() else { return };
-        token.token.refresh_refused_ms = Some(self.now_ms);
-        let profile = flow.profile().to_owned();
-        self.push(Effect::StoreToken {
-            profile,
-            token: Box::new(token),
-        });
+        let now_ms = self.now_ms;
+        let flow = self.engine.flow_mut(id);
+        if let Some(old) = flow.and_then(|flow| flow.renews.as_mut()) {
+            old.token.refresh_refused_ms = Some(now_ms);
+            self.keep_old_token(id);
+        }
     }
 
     /// Remembers why a way of a renewal failed.
@@ -785,12 +843,17 @@ impl Turn<'_> {
         }
     }
 
-    fn profile_deleted(&mut self, profile: &str) {
+    fn profile_deleted(&mut self, profile: &str, for_good: bool) {
         let ids: Vec<FlowId> = self
             .engine
             .flows
             .iter()
-            .filter(|flow| flow.profile() == profile)
+            // What was posted can't be called back: a profile that comes back needs the answer, for its own refresh
+            // token may be used up, and until then no second request may go beside the first.
+            .filter(|flow| {
+                flow.profile() == profile
+                    && (for_good || !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }))
+            })
             .map(|flow| flow.id.clone())
             .collect();
         for id in ids {
@@ -837,7 +900,7 @@ impl Turn<'_> {
         let owned = self.engine.owned_rules();
         let orphans: Vec<u32> = rules.iter().copied().filter(|rule| !owned.contains(rule)).collect();
         if let Some(highest) = rules.iter().max() {
-            self.engine.next_rule = self.engine.next_rule.max(highest + 1);
+            self.engine.next_rule = self.engine.next_rule.max(highest.saturating_add(1));
         }
         if !orphans.is_empty() {
             self.push(Effect::RemoveRules(orphans));
@@ -906,8 +969,28 @@ impl Turn<'_> {
             if let Phase::AwaitingRedirect { tab, .. } = flow.phase {
                 self.push(Effect::CloseTab(tab));
             }
-            self.push(Effect::RemoveRules(flow.rule_ids().to_vec()));
+            let dead = self.guard(&flow, false);
+            self.push(Effect::RemoveRules(dead));
         }
+    }
+
+    /// Keeps the `state` of a flow that is over blocked while a code could still live; which of its rules can go.
+    fn guard(&mut self, flow: &Flow, redeemed: bool) -> Vec<u32> {
+        let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
+        let mut dead = vec![tab_rule, origin_rule];
+        // Only an authorization that was begun can have a code.
+        let coded = flow.way.has_tab() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
+        if coded {
+            self.engine.guards.push(Guard {
+                flow: flow.id.clone(),
+                rules: guarding.to_vec(),
+                until_ms: self.now_ms + flow.snapshot.code_lifetime_ms(),
+                redeemed,
+            });
+        } else {
+            dead.extend(guarding);
+        }
+        dead
     }
 
     /// Ends a flow: its secrets go, its tab's rule goes, and its `state` stays blocked while a code could still live.
@@ -917,21 +1000,7 @@ impl Turn<'_> {
         };
         let flow = self.engine.flows.remove(place);
         self.changed = true;
-        let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
-        let mut dead = vec![tab_rule, origin_rule];
-        // Only an authorization that was begun can have a code.
-        let coded = flow.way.has_tab() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
-        if coded {
-            let guard = Guard {
-                flow: id.clone(),
-                rules: guarding.to_vec(),
-                until_ms: self.now_ms + flow.snapshot.code_lifetime_ms(),
-                redeemed: failure.is_none(),
-            };
-            self.engine.guards.push(guard);
-        } else {
-            dead.extend(guarding);
-        }
+        let dead = self.guard(&flow, failure.is_none());
         let close = match (&flow.phase, &failure) {
             (Phase::AwaitingRedirect { tab, .. }, Some(failure)) => {
                 // The tab is the person's when they still sign in, but without rules it would give the code away.

@@ -108,7 +108,12 @@ pub enum Event {
     /// The person dismissed the result of a profile's last flow.
     Dismiss(String),
     /// The profile was deleted.
-    ProfileDeleted(String),
+    ProfileDeleted {
+        /// Its id.
+        profile: String,
+        /// Whether that can't be undone any more.
+        for_good: bool,
+    },
     /// Time went by: an alarm, or any wake.
     Tick,
     /// A new worker instance: whatever ran in the former one is gone.

@@ -37,8 +37,11 @@ pub const LOOK_MS: u64 = 60_000;
 /// How long an authorization that needs no person may take: the worker's own request, or an inactive tab.
 pub const QUIET_DEADLINE_MS: u64 = 25_000;
 
-/// How often a refresh token is posted when the worker dies over the answer. LinkedIn's does not rotate, and servers that
-/// rotate give a moment's grace for exactly this (providers.md section 3).
+/// How long an answer is waited for: below the 30 s after which a browser stops a worker that waits.
+pub const ANSWER_WITHIN_MS: u32 = 20_000;
+
+/// How often a refresh token is posted when no answer comes, or the worker dies over it. LinkedIn's does not rotate, and
+/// servers that rotate give a moment's grace for exactly this (providers.md section 3).
 pub const REFRESHES_AT_MOST: u32 = 2;
 
 /// Flows that may be under way at once. Each holds two regular-expression rules, of which the browsers allow 1,000.

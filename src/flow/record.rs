@@ -279,3 +279,11 @@ pub struct StoredToken {
     pub token: TokenRecord,
 }
 record!(StoredToken { flow, token });
+
+impl StoredToken {
+    /// Whether its refresh token was sent to a server that rotates, and nobody knows what became of it.
+    #[must_use]
+    pub(super) fn may_be_used_up(&self) -> bool {
+        self.token.refresh_again_until_ms.is_some()
+    }
+}

@@ -144,7 +144,7 @@ impl Flow {
     #[must_use]
     pub fn state_rule(&self) -> Rule {
         block(
-            self.rule + 2,
+            self.rule.saturating_add(2),
             RuleCondition {
                 regex_filter: Some(
                     self.snapshot
@@ -168,7 +168,7 @@ impl Flow {
             None => redirect_uri.rule_regex_with_raw("code", code),
         };
         block(
-            self.rule + 3,
+            self.rule.saturating_add(3),
             RuleCondition {
                 regex_filter: Some(regex),
                 ..RuleCondition::default()
@@ -180,7 +180,7 @@ impl Flow {
     #[must_use]
     pub fn origin_rule(&self) -> Option<Rule> {
         self.snapshot.removes_origin().then(|| Rule {
-            id: self.rule + 1,
+            id: self.rule.saturating_add(1),
             priority: 1,
             action: RuleAction::ModifyHeaders {
                 request_headers: vec![HeaderOperation {
@@ -202,7 +202,8 @@ impl Flow {
     /// The ids this flow owns.
     #[must_use]
     pub fn rule_ids(&self) -> [u32; 4] {
-        [self.rule, self.rule + 1, self.rule + 2, self.rule + 3]
+        // What a damaged record makes of it, the browser refuses.
+        [0, 1, 2, 3].map(|own| self.rule.saturating_add(own))
     }
 }
 

@@ -215,7 +215,7 @@ impl Recorder {
                 let detail = [line("what", what), line("message", &said)].concat();
                 self.add(flow, now_ms, "browser_refused", &detail);
             }
-            Event::ProfileDeleted(profile) => {
+            Event::ProfileDeleted { profile, .. } => {
                 self.pending.retain(|trace| trace.profile != *profile);
                 self.before.retain(|trace| trace.profile != *profile);
             }
@@ -531,7 +531,8 @@ fn callback(url: &Url, flow: &Flow) -> String {
             secrets.push(value.to_owned());
         }
     }
-    let mut out = line("parameters", &names(&pairs));
+    // A secret may stand as a name, too.
+    let mut out = line("parameters", &foreign(&names(&pairs), &secrets));
     let state = state_of(url).map(State::new);
     out.push_str(&line("state_is_ours", yes(state.as_ref() == Some(&flow.state))));
     for wanted in ["error", "error_description", "iss"] {
@@ -585,7 +586,7 @@ fn answered(response: &HttpResponse, mut secrets: Vec<String>) -> String {
     }
     match parsed {
         Ok(token) => {
-            out.push_str(&line("members", &members(response)));
+            out.push_str(&line("members", &foreign(&members(response), &secrets)));
             let expires = token.expires_in.map(|seconds| seconds.to_string());
             out.push_str(&line("expires_in", &expires.unwrap_or_default()));
             let scope = token.scope.map(|scopes| scopes.join(" ")).unwrap_or_default();
@@ -598,7 +599,7 @@ fn answered(response: &HttpResponse, mut secrets: Vec<String>) -> String {
 
 /// The names in a successful answer.
 fn members(response: &HttpResponse) -> String {
-    let pairs = match serde_json::from_slice(&response.body) {
+    let pairs = match Plain::from_others(&response.body) {
         Ok(Plain::Object(members)) => members
             .into_iter()
             .map(|(name, _)| (name.into_owned(), String::new()))

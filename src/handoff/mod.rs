@@ -244,6 +244,7 @@ mod tests {
             refresh_token: None,
             refresh_expires_ms: None,
             refresh_refused_ms: None,
+            refresh_again_until_ms: None,
             id_token: None,
             account: None,
         }

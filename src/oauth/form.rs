@@ -25,8 +25,25 @@ pub fn push(body: &mut String, name: &str, value: &str) {
     body.push_str(&encode(value));
 }
 
-/// The pairs of a form body in their order; bytes that are no UTF-8 become replacement characters.
+/// The most pairs of a body that are read: one takes a hundred times its one character.
+const MOST_PAIRS: usize = 1000;
+
+/// The pairs of a form body in their order, the first thousand; bytes that are no UTF-8 become replacement characters.
 #[must_use]
 pub fn parse(body: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(body).into_owned().collect()
+    form_urlencoded::parse(body).into_owned().take(MOST_PAIRS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_pairs_are_read() {
+        let body = "a&".repeat(MOST_PAIRS + 1) + "b=1";
+        assert_eq!(
+            parse(body.as_bytes()),
+            vec![("a".to_owned(), String::new()); MOST_PAIRS]
+        );
+    }
 }

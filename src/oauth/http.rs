@@ -134,6 +134,15 @@ impl HttpResponse {
         since.as_millis().try_into().ok()
     }
 
+    /// `Retry-After` as it was written, with its name; none where it is neither seconds nor a date (RFC 9110 section
+    /// 10.2.3).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<String> {
+        let value = self.header("retry-after")?.trim();
+        let is_seconds = (1..10).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit());
+        (is_seconds || httpdate::parse_http_date(value).is_ok()).then(|| ["Retry-After: ", value].concat())
+    }
+
     /// Whether the status is one of success.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -228,6 +237,30 @@ mod tests {
                 truncated: false,
             };
             assert_eq!(response.date_ms(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_time_to_come_back_is_seconds_or_a_date() {
+        for (value, is_one) in [
+            ("120", true),
+            (" 0 ", true),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", true),
+            ("", false),
+            ("-1", false),
+            ("1.5", false),
+            ("soon", false),
+            ("9999999999", false),
+            ("1\u{661}", false),
+        ] {
+            let response = HttpResponse {
+                status: 503,
+                headers: vec![("Retry-After".to_owned(), value.to_owned())],
+                body: Vec::new(),
+                truncated: false,
+            };
+            let expected = is_one.then(|| format!("Retry-After: {}", value.trim()));
+            assert_eq!(response.retry_after(), expected, "{value}");
         }
     }
 

@@ -70,7 +70,7 @@ pub fn unverified_claims(id_token: &IdToken) -> Result<IdTokenClaims, IdTokenErr
     let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| IdTokenError::Base64Url)?;
     let claims = match json::parse(&payload) {
         Json::Object(object) => object,
-        Json::Other => return Err(IdTokenError::NotAnObject),
+        Json::Other | Json::TooLarge => return Err(IdTokenError::NotAnObject),
         Json::Invalid => return Err(IdTokenError::NotJson),
     };
     if claims.duplicate().is_some() {

@@ -79,7 +79,8 @@ pub fn parse_introspection_response(response: &HttpResponse) -> Result<Introspec
             return Err(IntrospectionError::ActiveMissing);
         }
     };
-    let Some(Plain::Bool(active)) = object.get("active") else {
+    // Of two members with one name each reader takes another one (RFC 8259 §4).
+    let (Some(Plain::Bool(active)), None) = (object.get("active"), object.duplicate()) else {
         return Err(IntrospectionError::ActiveMissing);
     };
     Ok(Introspection {

@@ -9,6 +9,8 @@ pub(crate) enum Json {
     Other,
     /// No JSON at all.
     Invalid,
+    /// JSON with more values than anybody needs.
+    TooLarge,
 }
 
 /// An object.
@@ -46,16 +48,19 @@ impl Object {
 }
 
 pub(crate) fn parse(body: &[u8]) -> Json {
+    // A letter of another encoding in a word of the server's costs that letter and not the answer. A token with one is
+    // refused for it: it is no ASCII.
+    let text = String::from_utf8_lossy(body);
     // RFC 8259 §8.1 lets a parser ignore a byte order mark.
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    match serde_json::from_slice(body) {
+    match Plain::from_others(text.strip_prefix('\u{FEFF}').unwrap_or(&text).as_bytes()) {
         Ok(object @ Plain::Object(_)) => Json::Object(Object(object)),
         Ok(_) => Json::Other,
+        Err(error) if error.is_data() => Json::TooLarge,
         Err(_) => Json::Invalid,
     }
 }
 
 /// The number that a text is, as JSON writes numbers.
 pub(super) fn number(text: &str) -> Option<f64> {
-    serde_json::from_slice::<Plain>(text.as_bytes()).ok()?.as_f64()
+    serde_json::from_str::<Plain>(text).ok()?.as_f64()
 }

@@ -176,6 +176,13 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_is_taken_and_nothing_longer() {
+        let longest = ["https://app.example.com/", &"a".repeat(web_url::MAX_LENGTH - 24)].concat();
+        assert!(RedirectUri::parse(&longest).is_ok());
+        assert_eq!(RedirectUri::parse(&[&longest, "a"].concat()), Err(UrlError::TooLong));
+    }
+
+    #[test]
     fn keeps_the_text_and_reads_the_url() {
         let uri = uri("HTTPS://App.Example.COM:443/a%2fB?x=1");
         assert_eq!(uri.as_str(), "HTTPS://App.Example.COM:443/a%2fB?x=1");

@@ -15,6 +15,9 @@ pub struct ScopeError {
     pub token: String,
 }
 
+/// The most that a grant has here: each is compared with all before it, and a server may answer with a megabyte of them.
+const MOST: usize = 1000;
+
 impl Scopes {
     /// Splits at white space and commas: RFC 6749 says spaces, LinkedIn answers with commas (linkedin.md §0, item 5).
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
@@ -22,7 +25,7 @@ impl Scopes {
     }
 
     /// The scopes of a provider's answer. A piece that is no scope token is left out: a label that nobody can read
-    /// is no reason to throw the token away.
+    /// is no reason to throw the token away. Nor is what comes after the first thousand.
     #[must_use]
     pub fn from_answer(text: &str) -> Self {
         let mut scopes = Self::default();
@@ -77,7 +80,7 @@ impl Scopes {
     fn collect<'a>(tokens: impl Iterator<Item = &'a str>) -> Result<Self, ScopeError> {
         let mut scopes = Self::default();
         for token in tokens {
-            if !is_scope_token(token) {
+            if !is_scope_token(token) || scopes.0.len() >= MOST {
                 return Err(ScopeError {
                     token: super::text::clean(token, 60),
                 });
@@ -88,7 +91,7 @@ impl Scopes {
     }
 
     fn push(&mut self, token: &str) {
-        if !self.contains(token) {
+        if self.0.len() < MOST && !self.contains(token) {
             self.0.push(token.to_owned());
         }
     }
@@ -156,6 +159,13 @@ mod tests {
         let asked = scopes("openid profile email Profile");
         assert_eq!(asked.missing_from(&scopes("email,openid")), scopes("profile Profile"));
         assert!(asked.missing_from(&asked).is_empty());
+    }
+
+    #[test]
+    fn a_grant_has_so_many_scopes_at_most() {
+        let many = |count: usize| (0..count).map(|own| own.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(scopes(&many(MOST)), Scopes::from_answer(&many(100_000)));
+        assert!(Scopes::parse(&many(MOST + 1)).is_err());
     }
 
     #[test]

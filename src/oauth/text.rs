@@ -19,10 +19,13 @@ pub fn is_web_link(uri: &str) -> bool {
     uri.starts_with("https://") || uri.starts_with("http://")
 }
 
-/// Controls, and the direction marks that make a text read as another one.
+/// Controls, the direction marks that make a text read as another one, and letters that nobody sees: soft hyphen, fillers,
+/// annotations, tags.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+        || matches!(c, '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
+            | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// Replaces `&quot;`, `&amp;`, `&lt;`, `&gt;`, `&apos;` and numeric references, once: LinkedIn HTML-escapes the
@@ -80,6 +83,8 @@ pub fn excerpt(body: &[u8]) -> String {
 pub fn visible(body: &[u8]) -> String {
     // Enough for the excerpt even when most of it is markup, and bounded when the body is huge.
     let text = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
+    // UTF-16 has one behind every letter: with blanks in their place a token would no longer look like one.
+    let text = text.replace('\0', "");
     let mut collapsed = String::new();
     for word in without_tags(&text).split(|c: char| c.is_whitespace() || is_invisible(c)) {
         if !word.is_empty() {
@@ -148,13 +153,70 @@ fn redacted(text: &str) -> String {
     out
 }
 
-/// Replaces every one of `secrets` in a server's text, should it have echoed one: as it is, or as a request carries it.
+/// Replaces every one of `secrets` in a server's text, should it have echoed one: as it is, as a request carries it, as a
+/// page or as JSON would write it, or its beginning where the text was cut or a tag was taken out.
 pub fn hide(text: &mut String, secrets: &[&str]) {
+    let mut forms = Vec::new();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        for form in [form::encode(secret), form::encode_percent(secret), (*secret).to_owned()] {
-            if text.contains(&form) {
-                *text = text.replace(&form, "[redacted]");
+        for plain in [html_unescape(text), text.replace('\\', "")] {
+            if plain.contains(secret) && !text.contains(secret) {
+                *text = plain;
             }
+        }
+        for form in [form::encode(secret), form::encode_percent(secret), (*secret).to_owned()] {
+            if form.len() >= 2 * BEGINNING && form.is_ascii() {
+                forms.push((form[..BEGINNING].to_owned(), true));
+            }
+            forms.push((form, false));
+        }
+    }
+    // Once over the text: what was put in is not looked at again, or a secret of one letter would be found in it.
+    let mut at = 0;
+    while let Some((begin, end)) = first_of(&forms, text, at) {
+        text.replace_range(begin..end, REDACTED);
+        at = begin + REDACTED.len();
+    }
+    hide_cut_beginning(text, at, &forms);
+}
+
+const REDACTED: &str = "[redacted]";
+
+/// A secret's beginning that is long enough to be told from a word.
+const BEGINNING: usize = 8;
+/// The same at the end of a text that was cut there.
+const CUT_BEGINNING: usize = 3;
+
+/// Where the first of these stands from here on, the longest of several that begin there; a beginning goes on to the next
+/// blank.
+fn first_of(forms: &[(String, bool)], text: &str, at: usize) -> Option<(usize, usize)> {
+    let mut first: Option<(usize, usize)> = None;
+    for (form, is_beginning) in forms {
+        let Some(found) = text[at..].find(form.as_str()) else {
+            continue;
+        };
+        let begin = at + found;
+        let mut end = begin + form.len();
+        if *is_beginning {
+            let rest = text[begin..].find(|c: char| c.is_whitespace() || c == '…');
+            end = rest.map_or(text.len(), |length| begin + length).max(end);
+        }
+        if first.is_none_or(|(own, own_end)| begin < own || (begin == own && end > own_end)) {
+            first = Some((begin, end));
+        }
+    }
+    first
+}
+
+/// The beginning of a beginning, before the sign that the text was cut there.
+fn hide_cut_beginning(text: &mut String, at: usize, forms: &[(String, bool)]) {
+    for (form, _) in forms.iter().filter(|(_, is_beginning)| *is_beginning) {
+        let Some(kept) = text.strip_suffix('…') else { return };
+        let cut = (CUT_BEGINNING..BEGINNING)
+            .rev()
+            .find(|length| kept.ends_with(&form[..*length]));
+        if let Some(start) = cut.map(|length| kept.len() - length).filter(|start| *start >= at) {
+            text.replace_range(start.., "[redacted]…");
+            return;
         }
     }
 }
@@ -224,6 +286,35 @@ mod tests {
         let mut text = "a%2Fb+c%3D%3D a%2Fb%20c%3D%3D a/b c==".to_owned();
         hide(&mut text, &["a/b c=="]);
         assert_eq!(text, "[redacted] [redacted] [redacted]");
+        // What was put in is no text of the server.
+        let mut text = "a bed".to_owned();
+        hide(&mut text, &["e", "a", "ed"]);
+        assert_eq!(text, "[redacted] b[redacted]");
+    }
+
+    #[test]
+    fn hiding_knows_how_pages_and_json_write_and_where_texts_are_cut() {
+        const SECRET: &str = "hunter&\"two\"/three==";
+        for (said, expected) in [
+            ("a hunter&amp;&quot;two&#34;/three== b", "a [redacted] b"),
+            (r#"a hunter&\"two\"\/three== b"#, "a [redacted] b"),
+            (r#"a hunter&\\\"two\\\"/three== b"#, "a [redacted] b"),
+            ("a hunter&\"two\"/th b", "a [redacted] b"),
+            ("a hunter&\"…", "a [redacted]…"),
+            ("a hunter&…", "a [redacted]…"),
+            ("a hun…", "a [redacted]…"),
+            // Too little to be told from a word.
+            ("a hu…", "a hu…"),
+            ("a hunter b &amp; c\\d", "a hunter b &amp; c\\d"),
+        ] {
+            let mut text = said.to_owned();
+            hide(&mut text, &[SECRET]);
+            assert_eq!(text, expected, "{said}");
+        }
+        // One that begins as what takes its place does.
+        let mut text = "a [redacted]-and-more-of-it, [redacted]-and b".to_owned();
+        hide(&mut text, &["[redacted]-and-more-of-it"]);
+        assert_eq!(text, "a [redacted] [redacted] b");
     }
 
     #[test]

@@ -275,8 +275,27 @@ impl TokenError {
     }
 }
 
-/// Reads the token endpoint's answer: JSON, or a form body where the media type says so.
+/// Reads the token endpoint's answer: JSON, or a form body where the media type says so and no brace begins it.
 pub fn parse_token_response(response: &HttpResponse) -> Result<TokenResponse, TokenError> {
+    read(response).map_err(|mut error| {
+        // When to come back belongs to what a server says of itself.
+        if let Some(time) = response.retry_after()
+            && let TokenError::Status { excerpt: words, .. }
+            | TokenError::Refused {
+                error_description: Some(words),
+                ..
+            } = &mut error
+        {
+            if !words.is_empty() {
+                words.push('\n');
+            }
+            words.push_str(&time);
+        }
+        error
+    })
+}
+
+fn read(response: &HttpResponse) -> Result<TokenResponse, TokenError> {
     let status = response.status;
     let success = (200..300).contains(&status);
     if response.body.len() > MAX_RESPONSE_BYTES || (response.truncated && response.body.len() == MAX_RESPONSE_BYTES) {
@@ -285,7 +304,8 @@ pub fn parse_token_response(response: &HttpResponse) -> Result<TokenResponse, To
     if response.truncated {
         return Err(TokenError::Truncated);
     }
-    let parsed = if response.is_media_type("application/x-www-form-urlencoded") {
+    let is_form = response.is_media_type("application/x-www-form-urlencoded");
+    let parsed = if is_form && !response.body.trim_ascii_start().starts_with(b"{") {
         Json::Object(Object::from_pairs(form::parse(&response.body)))
     } else {
         json::parse(&response.body)
@@ -299,6 +319,7 @@ pub fn parse_token_response(response: &HttpResponse) -> Result<TokenResponse, To
             });
         }
         Json::Other => return Err(TokenError::NotAnObject),
+        Json::TooLarge => return Err(TokenError::TooLarge),
         Json::Invalid => {
             return Err(TokenError::NotJson {
                 status,
@@ -371,8 +392,8 @@ fn token_response(object: &Object) -> Result<TokenResponse, TokenError> {
     let access_token = access_token.ok_or(TokenError::AccessTokenMissing)?;
     let token_type_missing = match object.get("token_type") {
         None => true,
-        Some(Plain::Text(name)) if name.is_empty() => true,
-        Some(Plain::Text(name)) if name.eq_ignore_ascii_case("bearer") => false,
+        Some(Plain::Text(name)) if name.trim().is_empty() => true,
+        Some(Plain::Text(name)) if name.trim().eq_ignore_ascii_case("bearer") => false,
         Some(Plain::Text(name)) => {
             return Err(TokenError::UnsupportedTokenType {
                 token_type: text::clean(name, 60),
@@ -432,13 +453,14 @@ impl Optional<'_> {
     }
 }
 
-/// `1*VSCHAR` (RFC 6749 appendix A.12, A.17), so that no token can break a header or a command line. Empty: left out.
+/// `1*VSCHAR` (RFC 6749 appendix A.12, A.17), so that no token can break a header or a command line. Empty, or blanks,
+/// which no header carries: left out.
 fn token(value: &Plain) -> Result<Option<String>, FieldProblem> {
     let text = value.as_str().ok_or(FieldProblem::Type)?;
     if !text.bytes().all(|b| matches!(b, 0x20..=0x7E)) {
         return Err(FieldProblem::Characters);
     }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
+    Ok((!text.trim().is_empty()).then(|| text.to_owned()))
 }
 
 /// Ten thousand years: beyond it a number means "never" or nothing, and its milliseconds leave JavaScript's integers.

@@ -20,6 +20,18 @@ pub struct Account {
 }
 record!(Account { sub, name, email });
 
+impl Account {
+    /// The same with every one of `secrets` replaced, should the server have echoed one.
+    #[must_use]
+    pub fn without(mut self, secrets: &[&str]) -> Self {
+        let all = [Some(&mut self.sub), self.name.as_mut(), self.email.as_mut()];
+        for own in all.into_iter().flatten() {
+            text::hide(own, secrets);
+        }
+        self
+    }
+}
+
 /// Why a successful answer names nobody.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
@@ -42,8 +54,12 @@ pub fn parse_account(response: &HttpResponse) -> Result<Account, AccountError> {
         });
     };
     let said = |name: &str| object.text(name).map(|value| text::clean(value, 200));
-    let sub = said("sub").or_else(|| said("id")).ok_or(AccountError::SubjectMissing)?;
+    let sub = said("sub").or_else(|| said("id"));
+    // Of two members with one name each reader takes another one (RFC 8259 §4).
+    let sub = sub.filter(|sub| !sub.is_empty() && object.duplicate().is_none());
+    let sub = sub.ok_or(AccountError::SubjectMissing)?;
     let name = said("name")
+        .filter(|name| !name.is_empty())
         .or_else(|| both(&object, "given_name", "family_name"))
         .or_else(|| both(&object, "localizedFirstName", "localizedLastName"));
     Ok(Account {

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+/// The longest URL that is taken, in bytes: a browser's block rule bears half of that.
+pub const MAX_LENGTH: usize = 4096;
+
 /// Why a URL is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
@@ -10,6 +13,9 @@ pub enum UrlError {
     /// Nothing there.
     #[error("the URL is empty")]
     Empty,
+    /// More than [`MAX_LENGTH`].
+    #[error("the URL is longer than {MAX_LENGTH} characters")]
+    TooLong,
     /// White space or a control character, which a browser would drop silently.
     #[error("the URL holds white space or a line break")]
     Whitespace,
@@ -48,6 +54,7 @@ impl UrlError {
     pub fn code(self) -> &'static str {
         match self {
             Self::Empty => "empty",
+            Self::TooLong => "too_long",
             Self::Whitespace => "whitespace",
             Self::Relative => "relative",
             Self::Unparsable => "unparsable",
@@ -67,6 +74,9 @@ impl UrlError {
 pub(super) fn parse(text: &str) -> Result<Url, UrlError> {
     if text.is_empty() {
         return Err(UrlError::Empty);
+    }
+    if text.len() > MAX_LENGTH {
+        return Err(UrlError::TooLong);
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(UrlError::Whitespace);

@@ -43,6 +43,9 @@ pub struct TokenRecord {
     pub refresh_expires_ms: Option<u64>,
     /// When the provider refused the refresh token for good.
     pub refresh_refused_ms: Option<u64>,
+    /// Until when the refresh token may be sent once more: it was sent, its answer is not known, and the provider takes
+    /// one that was used before for stolen.
+    pub refresh_again_until_ms: Option<u64>,
     /// `id_token`.
     pub id_token: Option<IdToken>,
     /// Whose token it is: the name or address in the ID token, which nobody has verified.
@@ -60,6 +63,7 @@ record!(TokenRecord {
     refresh_token,
     refresh_expires_ms,
     refresh_refused_ms,
+    refresh_again_until_ms,
     id_token,
     account,
 });
@@ -84,6 +88,7 @@ impl TokenRecord {
             refresh_token: response.refresh_token.clone(),
             refresh_expires_ms: response.refresh_token_expires_in.map(at),
             refresh_refused_ms: None,
+            refresh_again_until_ms: None,
             id_token: response.id_token.clone(),
             account: response.id_token.as_ref().and_then(|token| {
                 let claims = unverified_claims(token).ok()?;
@@ -128,7 +133,8 @@ impl TokenRecord {
     /// The refresh token, as long as it may still work.
     #[must_use]
     pub fn living_refresh_token(&self, now_ms: u64) -> Option<&RefreshToken> {
-        let lives = self.refresh_expires_ms.is_none_or(|expires_ms| expires_ms > now_ms);
+        let ends = [self.refresh_expires_ms, self.refresh_again_until_ms];
+        let lives = ends.into_iter().flatten().all(|end_ms| end_ms > now_ms);
         self.refresh_token
             .as_ref()
             .filter(|_| lives && self.refresh_refused_ms.is_none())

@@ -1,7 +1,7 @@
 //! LinkedIn (linkedin.md §1 to §4, §9).
 
 use super::{
-    Access, GrantType, IssSupport, OriginPolicy, Pkce, Probe, Provider, RedirectRule, ScopeInfo,
+    Access, GrantType, IssSupport, OriginPolicy, Pkce, Probe, Provider, RedirectRule, RefreshTokens, ScopeInfo,
     ScopeStatus::{self, Closed, Current, Legacy},
     SecretRule,
 };
@@ -25,6 +25,8 @@ const LINKEDIN: Provider = Provider {
     pkce: Pkce::Off,
     grant_type: GrantType::AuthorizationCode,
     client_authentication: ClientAuthentication::Body,
+    // linkedin.md §5.
+    refresh_tokens: RefreshTokens::Kept,
     secret: SecretRule::Required,
     scope_separator: " ",
     default_scopes: &["openid", "profile", "email"],

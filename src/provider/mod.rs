@@ -40,6 +40,19 @@ pub enum GrantType {
     ClientCredentials,
 }
 
+/// What becomes of a refresh token that was used (RFC 6749 §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshTokens {
+    /// It works on.
+    Kept,
+    /// Another one takes its place. The old one, sent again, is taken for stolen and ends the whole grant.
+    Rotated {
+        /// How long after its first use it may be sent again, in milliseconds (providers.md section 3).
+        grace_ms: u64,
+    },
+}
+
 /// Whether the client has a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -194,6 +207,8 @@ pub struct Provider {
     pub pkce: Pkce,
     /// Where id and secret go.
     pub client_authentication: ClientAuthentication,
+    /// What becomes of a used refresh token.
+    pub refresh_tokens: RefreshTokens,
     /// Whether there is a secret.
     pub secret: SecretRule,
     /// What stands between two scopes in the request.

@@ -14,7 +14,6 @@ pub mod restore;
 pub mod seal;
 pub mod strength;
 
-use crate::flow::StoredToken;
 use crate::oauth::endpoint::EndpointUrl;
 use crate::oauth::secret::ClientSecret;
 use crate::plain::record;
@@ -149,25 +148,15 @@ impl Index {
     }
 }
 
-/// A deleted profile, for as long as that can be undone. While it is here, its own records may still be there as well: a
-/// kill between the two writes leaves them, and whoever empties the trash removes both.
+/// A deleted profile, for as long as that can be undone: its own records stand until the trash is emptied.
 #[derive(Clone, Debug)]
 pub struct Trash {
-    /// The profile.
-    pub profile: Profile,
-    /// Its secret.
-    pub secret: Option<SecretRecord>,
-    /// Its token.
-    pub token: Option<StoredToken>,
-    /// Where it stood in the [`Index`].
+    /// What stood in the [`Index`].
+    pub entry: IndexEntry,
+    /// Where.
     pub place: u32,
 }
-record!(Trash {
-    profile,
-    secret,
-    token,
-    place
-});
+record!(Trash { entry, place });
 
 /// How long a deletion can be undone, in milliseconds.
 pub const UNDO_MS: u64 = 60_000;

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
+import { Holder } from './lib/holder.mjs';
 import { onlyIn, stage } from './lib/stage.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { tabsOpened } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -30,16 +31,12 @@ async function begin(more) {
   const { tokenkeep } = on;
   await tokenkeep.fillSetup(application(more));
   await tokenkeep.click('#setup_submit');
-  const id = await until('the profile is saved', async () => (await tokenkeep.index())[0]?.id);
-  await tokenkeep.profileShown(id);
-  return id;
+  return tokenkeep.saved();
 }
 
 /** The same with the token that it brings. */
 async function withToken() {
-  const id = await begin();
-  await on.tokenkeep.inState(id, 'token');
-  return { id, first: await on.tokenkeep.tokenRecord(id) };
+  return Holder.at(on.tokenkeep, await begin());
 }
 
 /** Nobody was sent anywhere, and every token request was one of the app itself. */
@@ -56,27 +53,12 @@ async function onlyTheGrant() {
   assert.deepEqual(await on.tokenkeep.sessionRules(), [], 'no rule is left');
 }
 
-/** Counts the tabs that open while something is done. */
-async function tabsOpened(act) {
-  const { browser } = on;
-  const before = (await browser.pages()).map(({ url }) => url).sort();
-  let opened = 0;
-  const count = (target) => (opened += target.type() === 'page' ? 1 : 0);
-  browser.browser.on('targetcreated', count);
-  await act();
-  browser.browser.off('targetcreated', count);
-  assert.deepEqual((await browser.pages()).map(({ url }) => url).sort(), before);
-  return opened;
-}
-
 describe('the form', () => {
   test('asks for neither redirect URI nor scopes, and names LinkedIn alone', async () => {
     const { tokenkeep } = on;
     await tokenkeep.shown('view-setup');
     for (const field of ['#redirect_uri', '#scope']) assert.equal(await tokenkeep.visible(field), true, field);
-    await tokenkeep.page.$eval('#advanced', (more) => {
-      more.open = true;
-    });
+    await tokenkeep.unfold('#advanced');
     assert.equal(await tokenkeep.visible('#renew_in_tab'), true);
     await tokenkeep.page.select('#provider', PROVIDER);
     for (const field of ['#redirect_uri', '#scope', '.scope-suggestion', '#renew_in_tab']) {
@@ -94,9 +76,7 @@ describe('the form', () => {
     await tokenkeep.click('#setup_save');
     await until('the secret is asked for', () => tokenkeep.visible('#client_secret_error'));
     assert.deepEqual(await tokenkeep.index(), []);
-    await tokenkeep.fillSetup(application());
-    await tokenkeep.click('#setup_save');
-    const id = await until('the profile is saved', async () => (await tokenkeep.index())[0]?.id);
+    const id = await tokenkeep.addProfile(application());
     await tokenkeep.inState(id, 'ready');
     assert.equal(await tokenkeep.text(`${tokenkeep.card(id)} .profile-main`), 'Get token');
     await tokenkeep.expand(id);
@@ -108,18 +88,16 @@ describe('the form', () => {
 describe('Get token', () => {
   test('brings a token for half an hour, with no tab and no host but LinkedIn', async () => {
     const { tokenkeep } = on;
-    await tokenkeep.fillSetup(application());
-    await tokenkeep.click('#setup_save');
-    const id = await until('the profile is saved', async () => (await tokenkeep.index())[0]?.id);
+    const id = await tokenkeep.addProfile(application());
     await tokenkeep.inState(id, 'ready');
     assert.deepEqual(await tokenkeep.hosts(), []);
-    const opened = await tabsOpened(async () => {
+    const opened = await tabsOpened(on.browser, async () => {
       await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
       await tokenkeep.inState(id, 'token');
     });
     assert.equal(opened, 0);
     assert.deepEqual(await tokenkeep.hosts(), [LINKEDIN]);
-    const { token } = await on.tokenkeep.tokenRecord(id);
+    const { token } = await tokenkeep.record(`token:${id}`);
     assert.match(token.access_token, /^\S{40,}$/);
     assert.equal(token.expires_ms - token.obtained_ms, HALF_HOUR_MS);
     assert.equal(token.refresh_token ?? null, null);
@@ -133,7 +111,7 @@ describe('Get token', () => {
   test('the same by Save and authorize', async () => {
     const { tokenkeep } = on;
     let id;
-    const opened = await tabsOpened(async () => {
+    const opened = await tabsOpened(on.browser, async () => {
       id = await begin();
       await tokenkeep.inState(id, 'token');
     });
@@ -163,7 +141,7 @@ describe('Get token', () => {
       const { tokenkeep, sandbox } = on;
       if (fault) await sandbox.fault('token', fault);
       let id;
-      const opened = await tabsOpened(async () => {
+      const opened = await tabsOpened(on.browser, async () => {
         id = await begin(more);
         await tokenkeep.inState(id, 'failed');
       });
@@ -172,7 +150,7 @@ describe('Get token', () => {
       const finding = await tokenkeep.finding(id);
       assert.match(finding.what, words);
       assert.ok(!JSON.stringify(finding).includes(application(more).client_secret));
-      assert.equal(await on.tokenkeep.tokenRecord(id), undefined);
+      assert.equal(await tokenkeep.record(`token:${id}`), undefined);
       assert.equal((await sandbox.tokenRequests()).length, 1);
       assert.equal(await tokenkeep.text(`${tokenkeep.card(id)} .profile-main`), 'Get token');
     });
@@ -190,7 +168,7 @@ describe('Get token', () => {
     assert.equal(await tokenkeep.text(button), 'Edit profile');
     await tokenkeep.click(button);
     await tokenkeep.shown('view-setup');
-    assert.equal(await tokenkeep.page.$eval('#provider', (select) => select.value), PROVIDER);
+    assert.equal(await tokenkeep.value('#provider'), PROVIDER);
     // As a member it works, with the secret that is stored.
     await tokenkeep.fillSetup({
       provider: 'linkedin',
@@ -198,10 +176,7 @@ describe('Get token', () => {
       redirect_uri: sandbox.ready.redirect_hosts.live_https,
       scope: 'openid profile email',
     });
-    const { ended } = await tokenkeep.engine();
-    const tabs = new Set((await on.browser.pages()).map(({ page }) => page));
-    await tokenkeep.click('#setup_submit');
-    const flow = await tokenkeep.startedFlow(id, new Set([ended[id].flow]), tabs);
+    const flow = await tokenkeep.flowBy(id, () => tokenkeep.click('#setup_submit'));
     await flow.complete();
     await tokenkeep.inState(id, 'token');
   });
@@ -220,69 +195,61 @@ describe('Get token', () => {
 describe('renewal', () => {
   test('by a click is the same grant once more, without a tab', async () => {
     const { tokenkeep, sandbox } = on;
-    const { id, first } = await withToken();
-    assert.equal(await tabsOpened(async () => {
-      await on.tokenkeep.pressRenew(id);
-      await on.tokenkeep.renewed(id, first);
-    }), 0);
-    const { token } = await on.tokenkeep.tokenRecord(id);
+    const holder = await withToken();
+    const opened = await tabsOpened(on.browser, async () => {
+      await holder.pressRenew();
+      await holder.renewed();
+    });
+    assert.equal(opened, 0);
+    const { token } = await holder.stored();
     assert.equal(token.expires_ms - token.obtained_ms, HALF_HOUR_MS);
-    assert.equal(await tokenkeep.state(id), 'token');
+    assert.equal(await tokenkeep.state(holder.id), 'token');
     assert.equal((await sandbox.tokenRequests()).length, 2);
     await onlyTheGrant();
   });
 
   test('fifty commands at once are one request', async () => {
-    const { id, first } = await withToken();
+    const holder = await withToken();
     await on.sandbox.fault('token', { kind: 'delay', ms: 800 });
-    await on.tokenkeep.page.evaluate(
-      (profile) => Promise.all(Array.from({ length: 50 }, () => chrome.runtime.sendMessage({ Renew: { profile } }))),
-      id,
-    );
-    await on.tokenkeep.renewed(id, first);
+    const replies = await on.tokenkeep.sendAll(Array(50).fill({ Renew: { profile: holder.id } }));
+    assert.deepEqual(new Set(replies), new Set(['Done']));
+    await holder.renewed();
     assert.equal((await on.sandbox.tokenRequests()).length, 2);
   });
 
   test('comes by itself three minutes before the end, all pages closed and the worker stopped', async () => {
-    const { tokenkeep, sandbox, browser } = on;
-    const { id, first } = await withToken();
-    await on.tokenkeep.changeToken(id, { obtained_ms: Date.now() - 28 * 60_000, expires_ms: Date.now() + 2 * 60_000 });
+    const { tokenkeep, sandbox } = on;
+    const holder = await withToken();
+    await holder.change({ obtained_ms: Date.now() - 28 * 60_000, expires_ms: Date.now() + 2 * 60_000 });
     await tokenkeep.ring();
-    // A browser needs a tab.
-    await browser.newPage();
-    await tokenkeep.page.close();
-    await browser.killWorker();
-    await until('LinkedIn is asked again', async () => (await sandbox.tokenRequests()).length === 2);
-    on.tokenkeep = await Tokenkeep.open(browser);
-    const { token } = await on.tokenkeep.renewed(id, first);
+    await tokenkeep.asleep('LinkedIn is asked again', async () => (await sandbox.tokenRequests()).length === 2);
+    const { token } = await holder.renewed();
     assert.ok(token.expires_ms > Date.now() + 28 * 60_000);
     await onlyTheGrant();
   });
 
   test('a token that has ended is shown so, and the main button gets the next', async () => {
     const { tokenkeep } = on;
-    const { id, first } = await withToken();
-    // Else the alarm after the first token may renew it before the person does.
-    await tokenkeep.changeProfile(id, { renew_automatically: false });
-    await tokenkeep.expand(id);
-    await on.tokenkeep.changeToken(id, { expires_ms: Date.now() + 1200 });
-    await tokenkeep.inState(id, 'expired');
-    await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
-    await on.tokenkeep.renewed(id, first);
-    await tokenkeep.inState(id, 'token');
+    const holder = await withToken();
+    await holder.renewByClick();
+    await holder.change({ expires_ms: Date.now() + 1200 });
+    await tokenkeep.inState(holder.id, 'expired');
+    await tokenkeep.click(`${holder.card} .profile-main`);
+    await holder.renewed();
+    await tokenkeep.inState(holder.id, 'token');
     await onlyTheGrant();
   });
 
   test('that LinkedIn no longer allows keeps the token and says why', async () => {
     const { tokenkeep, sandbox } = on;
-    const { id, first } = await withToken();
+    const holder = await withToken();
     await sandbox.app({ client_id: application().client_id, two_legged: false });
-    await on.tokenkeep.pressRenew(id);
-    const what = `${tokenkeep.card(id)} .finding-what`;
+    await holder.pressRenew();
+    const what = `${holder.card} .finding-what`;
     await until('it is explained', () => tokenkeep.visible(what));
     assert.match(await tokenkeep.text(what), /may not create application tokens/);
-    assert.equal((await on.tokenkeep.tokenRecord(id)).token.access_token, first.token.access_token);
-    assert.equal(await tokenkeep.state(id), 'token', 'what lives can be copied');
+    assert.equal((await holder.stored()).token.access_token, holder.first.token.access_token);
+    assert.equal(await tokenkeep.state(holder.id), 'token', 'what lives can be copied');
     assert.equal((await sandbox.tokenRequests()).length, 2);
   });
 });

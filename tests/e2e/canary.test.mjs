@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { Check } from './lib/check.mjs';
+import { Holder } from './lib/holder.mjs';
+import { Manager } from './lib/manager.mjs';
 import { BROWSER, stage } from './lib/stage.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 import { Watch } from './lib/watch.mjs';
 
@@ -18,7 +19,7 @@ let watch;
 let manager;
 
 before(async () => {
-  const { tokenkeep, sandbox, browser } = on;
+  const { tokenkeep, sandbox } = on;
   // Answers to those who ask for the API's host as well.
   await tokenkeep.grantHosts();
   await tokenkeep.grantHosts(['http://127.0.0.1/*', 'https://api.linkedin.com/*']);
@@ -87,20 +88,11 @@ async function nothingSeen() {
   return seen;
 }
 
-async function traces(id) {
-  const key = `trace:${id}`;
-  return (await on.tokenkeep.local(key))[key] ?? [];
-}
-
 /** Presses Renew and waits until the renewal has ended with `count` traces. */
 async function renew(id, count) {
   const { tokenkeep } = on;
-  await tokenkeep.expand(id);
-  await tokenkeep.click(`${tokenkeep.card(id)} .profile-renew`);
-  await until(`${count} traces have ended`, async () => {
-    const all = await traces(id);
-    return all.length === count && all.every(({ outcome }) => outcome !== null);
-  });
+  await new Holder(tokenkeep, id).pressRenew();
+  await tokenkeep.tracesEnded(id, count);
   await collect(`renewal ${count}`);
 }
 
@@ -127,23 +119,10 @@ function addProfile(more) {
   return watch.unseen(() => on.tokenkeep.addSandboxProfile('live_https', more));
 }
 
-async function open(section) {
-  const page = new Tokenkeep(on.browser, await on.browser.openExtensionPage(`manager.html#${section}`));
-  await page.shown(`view-${section}`);
-  return page;
-}
-
-/** Copies by a button of the manager and returns what is on the clipboard. */
-async function copied(button) {
-  await manager.click(button);
-  await until('it is copied', async () => (await manager.text(button)) === 'Copied');
-  return on.browser.readClipboard();
-}
-
 test('an imported profile: authorized, renewed, tested, refused with an echo, revoked', async () => {
   const { tokenkeep, sandbox, browser } = on;
   const { client_id, client_secret } = sandbox.ready.refresh_app;
-  manager = await open('transfer');
+  manager = await Manager.at(browser, 'transfer');
   const words = [
     'curl https://www.linkedin.com/oauth/v2/accessToken',
     `-d client_id=${client_id} --data-urlencode 'client_secret=${client_secret}' -d code=pasted-code-0123456789`,
@@ -151,14 +130,7 @@ test('an imported profile: authorized, renewed, tested, refused with an echo, re
   ];
   add('pasted code', 'pasted-code-0123456789');
   await watch.unseen(async () => {
-    await manager.page.$eval(
-      '#import_text',
-      (field, text) => {
-        field.value = text;
-        field.dispatchEvent(new Event('input', { bubbles: true }));
-      },
-      words.join(' '),
-    );
+    await manager.paste(words.join(' '));
     const preview = await manager.page.$eval('#import_found', (list) => list.outerHTML);
     watch.keep('preview of an import', preview);
     await manager.click('.found-add');
@@ -191,7 +163,7 @@ test('an imported profile: authorized, renewed, tested, refused with an echo, re
     assert.notEqual(await authorize(id), 'Token');
     await tokenkeep.expand(id);
     // What a person opens is seen as well.
-    await tokenkeep.page.$eval(`${tokenkeep.card(id)} .finding-evidence`, (more) => void (more.open = true));
+    await tokenkeep.unfold(`${tokenkeep.card(id)} .finding-evidence`);
     await watch.look();
   }
   const secrets = [...canaries.keys()].join();
@@ -244,29 +216,26 @@ test('a renewal without a refresh token, and what LinkedIn sends back by mistake
 });
 
 test('traces, their report, the exported file and what is stored', async () => {
-  const { tokenkeep, sandbox } = on;
-  manager = await open('traces');
+  const { tokenkeep, sandbox, browser } = on;
+  manager = await Manager.at(browser, 'traces');
   await until('all traces show', async () => (await manager.page.$$('.trace')).length >= 8);
   for (const summary of await manager.page.$$('.trace summary')) await summary.evaluate((element) => element.click());
-  watch.keep('report of all traces', await copied('#traces_copy'));
-  const report = await copied('.trace .trace-copy');
+  watch.keep('report of all traces', await manager.copied('#traces_copy'));
+  const report = await manager.copied('.trace .trace-copy');
   assert.match(report, /\[redacted\]/);
   watch.keep('report of one trace', report);
-  await manager.page.evaluate(() => void (location.hash = 'transfer'));
-  await manager.shown('view-transfer');
-  const file = await copied('#export_copy');
+  await manager.go('transfer', 'view-transfer');
+  const file = await manager.copied('#export_copy');
   assert.equal(JSON.parse(file).profiles.length, 3);
   watch.keep('exported file', file);
   const [{ id }] = await tokenkeep.index();
-  await manager.page.evaluate((profile) => void (location.hash = `profile=${profile}`), id);
-  await manager.shown('view-setup');
+  await manager.go(`profile=${id}`, 'view-setup');
   await watch.look();
   const local = await tokenkeep.local();
   // Where secrets and tokens stand, and nothing else of them.
   for (const key of Object.keys(local)) if (/^(secret|token):/.test(key)) delete local[key];
   watch.keep('storage beside secrets and tokens', JSON.stringify(local));
-  await manager.page.evaluate(() => void (location.hash = 'settings'));
-  await manager.shown('view-settings');
+  await manager.go('settings', 'view-settings');
   // Chromium's question for it can't be answered without a person.
   if (BROWSER === 'firefox') await manager.click('#notify');
   await manager.page.close();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
 import { Check } from './lib/check.mjs';
-import { stage } from './lib/stage.mjs';
+import { stage, startFresh } from './lib/stage.mjs';
 import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
@@ -14,12 +14,10 @@ const INTROSPECT = 'POST /oauth/v2/introspectToken';
 const USERINFO = 'GET /v2/userinfo';
 
 beforeEach(async () => {
-  const { tokenkeep, sandbox, browser } = on;
-  await browser.setPrompts('allow');
-  await tokenkeep.startOver();
+  const { tokenkeep } = on;
+  await startFresh(on);
   await tokenkeep.removeHosts();
   await tokenkeep.grantHosts();
-  await sandbox.session(sandbox.ready.member.username);
 });
 
 const answer = (status, body = '', content_type = 'application/json') => ({
@@ -105,11 +103,7 @@ describe('a token that works', () => {
     const check = await Check.of(tokenkeep);
     await tokenkeep.grantHosts(['https://api.linkedin.com/*']);
     await sandbox.fault('userinfo', { kind: 'delay', ms: 800 });
-    const replies = await tokenkeep.page.evaluate(
-      (profile) =>
-        Promise.all(Array.from({ length: 50 }, () => chrome.runtime.sendMessage({ TestToken: { profile } }))),
-      check.id,
-    );
+    const replies = await tokenkeep.sendAll(Array(50).fill({ TestToken: { profile: check.id } }));
     assert.deepEqual(new Set(replies), new Set(['Done']));
     assert.equal((await check.asked()).length, 2);
   });
@@ -172,11 +166,8 @@ describe('a token that does not', () => {
     assert.match(said.at, /Introspection: revoked\./);
     assert.match(said.evidence, /HTTP 401 REVOKED_ACCESS_TOKEN 65601[^]*request id: /);
     assert.equal(said.button, 'Authorize again');
-    const { ended } = await tokenkeep.engine();
-    const tabs = new Set((await on.browser.pages()).map(({ page }) => page));
-    await tokenkeep.click(`${check.card} .token-check .finding-action`);
-    const flow = await tokenkeep.startedFlow(check.id, new Set([ended[check.id]?.flow]), tabs);
-    await flow.complete();
+    const again = () => tokenkeep.click(`${check.card} .token-check .finding-action`);
+    await (await tokenkeep.flowBy(check.id, again)).complete();
     await tokenkeep.inState(check.id, 'token');
     await tokenkeep.expand(check.id);
     await check.test('works');
@@ -244,19 +235,14 @@ describe('a fresh token that LinkedIn does not know everywhere yet', () => {
   });
 
   test('is tried again by the alarm, without a page and after the worker was stopped', { timeout: 90_000 }, async () => {
-    const { tokenkeep, sandbox, browser } = on;
+    const { tokenkeep, sandbox } = on;
     await sandbox.quirks({ slow_activation_seconds: 3 });
     const check = await Check.of(tokenkeep);
     await check.test('settling');
-    await browser.newPage();
-    await tokenkeep.page.close();
-    await browser.killWorker();
-    await until('it was tried again', async () => (await check.asked()).filter((line) => line === USERINFO).length === 2, {
-      timeout: 60_000,
-    });
-    on.tokenkeep = await Tokenkeep.open(browser);
-    await on.tokenkeep.expand(check.id);
-    await new Check(on.tokenkeep, check.id).result('works');
+    const twice = async () => (await check.asked()).filter((line) => line === USERINFO).length === 2;
+    await tokenkeep.asleep('it was tried again', twice, { timeout: 60_000 });
+    await tokenkeep.expand(check.id);
+    await check.result('works');
   });
 
   test('is called dead when the five minutes are over', async () => {
@@ -303,10 +289,7 @@ describe('the hosts', () => {
     await tokenkeep.click(`${check.card} .token-test`);
     await until('it waits', async () => (await check.shown()).state === 'waiting');
     // What the page says when the person refuses.
-    await tokenkeep.page.evaluate(
-      (profile) => chrome.runtime.sendMessage({ PermissionAnswered: { profile, granted: false } }),
-      check.id,
-    );
+    await tokenkeep.send({ PermissionAnswered: { profile: check.id, granted: false } });
     const said = await check.result('failed');
     assert.match(said.what, /did not allow access to .*api\.linkedin\.com/);
     assert.equal(said.button, 'Allow access');

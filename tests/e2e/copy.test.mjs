@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
+import { Holder } from './lib/holder.mjs';
 import { stage } from './lib/stage.mjs';
 import { until } from './lib/until.mjs';
 
@@ -14,30 +15,27 @@ let token;
 before(async () => {
   const { tokenkeep, sandbox } = on;
   await sandbox.session(sandbox.ready.member.username);
-  id = await tokenkeep.addSandboxProfile('live_https', { name: "Ada's \"app\" $HOME" });
-  await (await tokenkeep.authorize(id)).complete();
+  ({ id } = await Holder.of(tokenkeep, { name: "Ada's \"app\" $HOME" }));
   token = await tokenkeep.storedToken(id);
-  await tokenkeep.expand(id);
 });
 
 /** Copies as this format and returns what is on the clipboard. */
 async function copyAs(format) {
-  const { tokenkeep, browser } = on;
+  const { tokenkeep } = on;
   const card = tokenkeep.card(id);
   await tokenkeep.page.select(`${card} .copy-format`, format);
-  await copied(`${card} .copy-as`);
-  return browser.readClipboard();
+  return copied(`${card} .copy-as`);
 }
 
 async function copied(button) {
   const { tokenkeep } = on;
-  await tokenkeep.click(button);
-  await until('it is copied', async () => (await tokenkeep.text(button)) === 'Copied');
+  const text = await tokenkeep.copied(button);
   await until('the button is itself again', async () => (await tokenkeep.text(button)) !== 'Copied');
+  return text;
 }
 
 async function chosen() {
-  return (await on.tokenkeep.local(`profile:${id}`))[`profile:${id}`].copy_as;
+  return (await on.tokenkeep.record(`profile:${id}`)).copy_as;
 }
 
 describe('a token is copied', () => {
@@ -56,18 +54,16 @@ describe('a token is copied', () => {
   });
 
   test('and the last choice is what Copy does, also in a new page', async () => {
-    const { tokenkeep, browser } = on;
+    const { tokenkeep } = on;
     const main = `${tokenkeep.card(id)} .profile-main`;
     assert.equal(await copyAs('dotenv'), `LINKEDIN_ACCESS_TOKEN=${token}`);
     await until('it is remembered', async () => (await chosen()) === 'dotenv');
     await until('the button says so', async () => (await tokenkeep.text(main)) === 'Copy .env line');
     await tokenkeep.reload();
     await tokenkeep.expand(id);
-    assert.equal(await tokenkeep.page.$eval(`${tokenkeep.card(id)} .copy-format`, (select) => select.value), 'dotenv');
-    await copied(main);
-    assert.equal(await browser.readClipboard(), `LINKEDIN_ACCESS_TOKEN=${token}`);
-    await copied(`${tokenkeep.card(id)} .copy-token`);
-    assert.equal(await browser.readClipboard(), token);
+    assert.equal(await tokenkeep.value(`${tokenkeep.card(id)} .copy-format`), 'dotenv');
+    assert.equal(await copied(main), `LINKEDIN_ACCESS_TOKEN=${token}`);
+    assert.equal(await copied(`${tokenkeep.card(id)} .copy-token`), token);
     await until('the button copies the token again', async () => (await tokenkeep.text(main)) === 'Copy token');
   });
 
@@ -75,15 +71,10 @@ describe('a token is copied', () => {
     const { tokenkeep } = on;
     await copyAs('postman');
     await until('it is remembered', async () => (await chosen()) === 'postman');
-    await tokenkeep.click(`${tokenkeep.card(id)} .profile-edit`);
-    await tokenkeep.shown('view-setup');
-    await tokenkeep.click('#setup_save');
-    await tokenkeep.shown('view-home');
+    await tokenkeep.edit(id);
+    await tokenkeep.save();
     assert.equal(await chosen(), 'postman');
-    await tokenkeep.page.evaluate(
-      (profile) => chrome.runtime.sendMessage({ ChooseFormat: { profile, format: 'of_another_version' } }),
-      id,
-    );
+    await tokenkeep.send({ ChooseFormat: { profile: id, format: 'of_another_version' } });
     const main = `${tokenkeep.card(id)} .profile-main`;
     await until('the button copies the token', async () => (await tokenkeep.text(main)) === 'Copy token');
   });
@@ -138,12 +129,10 @@ describe('the own template', () => {
     await until('it is stored', async () => (await stored()) === template);
     await tokenkeep.front();
     const filled = `<t a="Ada's "app" $HOME">${await tokenkeep.storedToken(id)}</t> $HOME \`x\` {{`;
-    await copied(`${card} .copy-as`);
-    assert.equal(await browser.readClipboard(), filled);
+    assert.equal(await copied(`${card} .copy-as`), filled);
     await until('it is remembered', async () => (await chosen()) === 'template');
     const main = `${card} .profile-main`;
     await until('the button says so', async () => (await tokenkeep.text(main)) === 'Copy Own template');
-    await copied(main);
-    assert.equal(await browser.readClipboard(), filled);
+    assert.equal(await copied(main), filled);
   });
 });

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
-import { stage } from './lib/stage.mjs';
-import { Tokenkeep, typeInto } from './lib/tokenkeep.mjs';
+import { stage, startFresh } from './lib/stage.mjs';
+import { typeInto } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -12,32 +12,16 @@ const AUTHORIZATION = 'https://www.linkedin.com/oauth/v2/authorization';
 /** Longer than the worker takes to look at the title of a page. */
 const LOOK_MS = 1500;
 
-beforeEach(async () => {
-  const { tokenkeep, browser } = on;
-  await browser.setPrompts('allow');
-  await tokenkeep.startOver();
-  await tokenkeep.grantHosts();
-});
+beforeEach(() => startFresh(on, null));
 
 const html = (status, body) => ({ kind: 'answer', status, content_type: 'text/html; charset=utf-8', body });
 const page = (title, words) => `<!doctype html><title>${title}</title><link rel="icon" href="data:,"><h1>${title}</h1><p>${words}</p>`;
-
-/** The page of ours that came in the place of the flow's tab. */
-async function resultPage(flow) {
-  const address = `${on.browser.origin}/popup.html#${flow.id}`;
-  const found = await until('the result page is open', async () =>
-    (await on.browser.pages()).find(({ url }) => url === address)?.page,
-  );
-  const result = new Tokenkeep(on.browser, found);
-  await result.shown('view-home');
-  return result;
-}
 
 /** The flow ends with `code`, in a page of ours, and its tab is gone; nothing reached the redirect host. */
 async function stopsWith(id, flow, code) {
   const { sandbox, browser, tokenkeep } = on;
   assert.equal(await flow.outcome(), code);
-  const result = await resultPage(flow);
+  const result = await flow.resultPage();
   const finding = await result.finding(id);
   await until("LinkedIn's tab is closed", async () =>
     (await browser.tabs()).every(({ url }) => !url.startsWith(AUTHORIZATION)),
@@ -58,10 +42,7 @@ async function stopsWith(id, flow, code) {
 
 /** Presses the main action of the card, and the flow that it starts gives a token. */
 async function againToToken(shown, id) {
-  const { ended } = await on.tokenkeep.engine();
-  const tabs = new Set((await on.browser.pages()).map((entry) => entry.page));
-  await shown.click(`${shown.card(id)} .profile-main`);
-  const flow = await on.tokenkeep.startedFlow(id, new Set([ended[id].flow]), tabs);
+  const flow = await on.tokenkeep.flowBy(id, () => shown.click(`${shown.card(id)} .profile-main`));
   await flow.complete();
 }
 

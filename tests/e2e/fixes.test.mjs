@@ -3,18 +3,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
-import { stage } from './lib/stage.mjs';
+import { DAY_MS, Holder } from './lib/holder.mjs';
+import { stage, startFresh } from './lib/stage.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
 
-beforeEach(async () => {
-  const { tokenkeep, sandbox, browser } = on;
-  await browser.setPrompts('allow');
-  await tokenkeep.startOver();
-  await tokenkeep.grantHosts();
-  await sandbox.session(sandbox.ready.member.username);
-});
+beforeEach(() => startFresh(on));
 
 /** A profile whose flow fails with this finding. */
 async function failing(scope, code) {
@@ -28,13 +23,9 @@ async function failing(scope, code) {
 
 /** Presses the finding's button and completes the flow that it starts. */
 async function press({ id, button }) {
-  const { tokenkeep, browser } = on;
-  const { ended } = await tokenkeep.engine();
-  const tabs = new Set((await browser.pages()).map(({ page }) => page));
-  await tokenkeep.click(button);
-  const flow = await tokenkeep.startedFlow(id, new Set([ended[id].flow]), tabs);
-  await flow.complete();
-  return (await tokenkeep.local(`profile:${id}`))[`profile:${id}`];
+  const { tokenkeep } = on;
+  await (await tokenkeep.flowBy(id, () => tokenkeep.click(button))).complete();
+  return tokenkeep.record(`profile:${id}`);
 }
 
 describe('a scope that LinkedIn refuses', () => {
@@ -62,26 +53,22 @@ describe('a scope that LinkedIn refuses', () => {
     const failed = await failing('opnid', 'unauthorized_scope_unknown');
     await tokenkeep.click(failed.button);
     await tokenkeep.shown('view-setup');
-    assert.equal(await tokenkeep.page.$eval('#scope', (field) => field.value), 'opnid');
+    assert.equal(await tokenkeep.value('#scope'), 'opnid');
   });
 });
 
 describe('what the life of a token will need', () => {
-  const DAY_MS = 86_400_000;
-  let id;
+  let holder;
 
   beforeEach(async () => {
-    const { tokenkeep } = on;
-    id = await tokenkeep.addSandboxProfile('live_https');
-    await (await tokenkeep.authorize(id)).complete();
-    await tokenkeep.expand(id);
+    holder = await Holder.of(on.tokenkeep);
   });
 
   /** Stores the token with these members changed and returns what the card says of its life. */
   async function said(members) {
     const { tokenkeep } = on;
-    await tokenkeep.changeToken(id, members);
-    const at = `${tokenkeep.card(id)} .lifetime`;
+    await holder.change(members);
+    const at = `${holder.card} .lifetime`;
     return (pattern) =>
       until(`the card says ${pattern}`, async () =>
         pattern ? pattern.test(await tokenkeep.text(`${at}-what`)) && (await tokenkeep.visible(at)) : !(await tokenkeep.visible(at)),
@@ -95,9 +82,9 @@ describe('what the life of a token will need', () => {
     await (await said({ ...living, expires_ms: now + 50 * DAY_MS }))(null);
     await (await said({ refresh_expires_ms: now + 19.5 * DAY_MS }))(/refresh token ends soon/);
     await (await said({ refresh_token: null, refresh_expires_ms: null }))(/no refresh token/);
-    await tokenkeep.click(`${tokenkeep.card(id)} .lifetime-what`);
-    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .lifetime-why`), /only to apps with a product/);
-    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .lifetime-fix`), /LinkedIn asks nothing/);
+    await tokenkeep.click(`${holder.card} .lifetime-what`);
+    assert.match(await tokenkeep.text(`${holder.card} .lifetime-why`), /only to apps with a product/);
+    assert.match(await tokenkeep.text(`${holder.card} .lifetime-fix`), /LinkedIn asks nothing/);
     await (await said({ expires_ms: now + 4.5 * DAY_MS }))(/access token ends soon/);
     await (await said({ expires_ms: now - 1 }))(/has expired/);
   });

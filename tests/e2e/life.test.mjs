@@ -3,19 +3,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
-import { onlyIn, stage } from './lib/stage.mjs';
+import { onlyIn, stage, startFresh } from './lib/stage.mjs';
 import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
 
-beforeEach(async () => {
-  const { tokenkeep, sandbox, browser } = on;
-  await browser.setPrompts('allow');
-  await tokenkeep.startOver();
-  await tokenkeep.grantHosts();
-  await sandbox.session(sandbox.ready.member.username);
-});
+beforeEach(() => startFresh(on));
 
 describe('the worker is stopped', () => {
   test('before the click on Authorize', async () => {
@@ -175,6 +169,7 @@ describe('permission', () => {
     on.tokenkeep = next;
     await next.inState(id, 'waiting_permission', 'failed');
     await browser.setPrompts('allow');
+    // The flow that waited may go on.
     const { ended } = await next.engine();
     await next.click(`${next.card(id)} .profile-main`);
     const flow = await next.startedFlow(id, new Set([ended[id]?.flow]));
@@ -193,10 +188,11 @@ describe('permission', () => {
     assert.match(finding.what, /www\.linkedin\.com.*app\.tokenkeep\.test/);
     assert.equal((await sandbox.counters()).authorization_requests, 0);
     // And accepted the second time.
-    const { ended } = await tokenkeep.engine();
-    await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
-    await browser.answerPrompt('accept');
-    await (await tokenkeep.startedFlow(id, new Set([ended[id].flow]))).complete();
+    const flow = await tokenkeep.flowBy(id, async () => {
+      await tokenkeep.click(`${tokenkeep.card(id)} .profile-main`);
+      await browser.answerPrompt('accept');
+    });
+    await flow.complete();
   });
 
   test('taken back before the redirect ends the flow, and no code is issued', async () => {

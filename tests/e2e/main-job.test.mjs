@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
 
+import { Holder } from './lib/holder.mjs';
 import { BROWSER, onlyIn, stage } from './lib/stage.mjs';
 import { Tokenkeep, clickAway, typeInto } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
@@ -16,17 +17,6 @@ const run = promisify(execFile);
 const on = await stage();
 
 beforeEach(() => on.tokenkeep.startOver());
-
-/** The flow's result page, once it is open. */
-async function resultPage(flow) {
-  const address = `${on.browser.origin}/popup.html#${flow.id}`;
-  const page = await until('the result page is open', async () =>
-    (await on.browser.pages()).find(({ url }) => url === address)?.page,
-  );
-  const result = new Tokenkeep(on.browser, page);
-  await result.shown('view-home');
-  return result;
-}
 
 test('first run: from the empty form to a token on the clipboard', async () => {
   const { tokenkeep, sandbox, browser } = on;
@@ -44,7 +34,7 @@ test('first run: from the empty form to a token on the clipboard', async () => {
     return text.includes('www.linkedin.com') && text.includes('app.tokenkeep.test');
   });
   await tokenkeep.click('#setup_submit');
-  const id = await until('the profile is saved', async () => (await tokenkeep.index())[0]?.id);
+  const id = await tokenkeep.saved();
   const flow = await tokenkeep.startedFlow(id);
   assert.deepEqual((await tokenkeep.hosts()).sort(), ['https://app.tokenkeep.test/*', 'https://www.linkedin.com/*']);
 
@@ -59,7 +49,7 @@ test('first run: from the empty form to a token on the clipboard', async () => {
   await flow.complete();
 
   await tokenkeep.inState(id, 'token');
-  const result = await resultPage(flow);
+  const result = await flow.resultPage();
   await result.inState(id, 'token');
   await until('the flow tab is closed', async () =>
     (await browser.tabs()).every(({ url }) => !/linkedin\.com|tokenkeep\.test|error/.test(url)),
@@ -126,28 +116,21 @@ test('the native app uses PKCE and no secret', async () => {
 
 test('the token is masked until it is asked for', async () => {
   const { tokenkeep } = on;
-  const id = await tokenkeep.addSandboxProfile('live_https');
-  await (await tokenkeep.authorize(id)).complete();
-  await tokenkeep.inState(id, 'token');
-  await tokenkeep.expand(id);
+  const { id, card } = await Holder.of(tokenkeep);
   const token = await tokenkeep.storedToken(id);
-  const value = `${tokenkeep.card(id)} .token-value`;
+  const value = `${card} .token-value`;
   const middle = token.slice(Math.floor(token.length / 3), Math.floor((2 * token.length) / 3));
   const whole = () => tokenkeep.page.evaluate(() => document.documentElement.outerHTML);
   assert.ok(!(await whole()).includes(middle), 'the page does not hold the token while it is masked');
-  await tokenkeep.click(`${tokenkeep.card(id)} .token-reveal`);
+  await tokenkeep.click(`${card} .token-reveal`);
   await until('the token is shown', async () => (await tokenkeep.text(value)) === token);
-  await tokenkeep.click(`${tokenkeep.card(id)} .token-reveal`);
+  await tokenkeep.click(`${card} .token-reveal`);
   await until('the token is masked again', async () => !(await whole()).includes(middle));
 });
 
 test('time left, account and granted scopes are shown', async () => {
   const { tokenkeep } = on;
-  const id = await tokenkeep.addSandboxProfile('live_https');
-  await (await tokenkeep.authorize(id)).complete();
-  await tokenkeep.inState(id, 'token');
-  await tokenkeep.expand(id);
-  const card = tokenkeep.card(id);
+  const { card } = await Holder.of(tokenkeep);
   assert.match(await tokenkeep.text(`${card} .token-left`), /\d/);
   assert.ok(await tokenkeep.page.$eval(`${card} .token-progress`, (bar) => bar.value > 90 && bar.max === 100));
   assert.match(await tokenkeep.text(`${card} .token-account`), /\S/);
@@ -157,14 +140,11 @@ test('time left, account and granted scopes are shown', async () => {
 
 test('copies the token, the header, and a curl command that works', async (t) => {
   const { tokenkeep, browser, sandbox } = on;
-  const id = await tokenkeep.addSandboxProfile('live_https');
-  await (await tokenkeep.authorize(id)).complete();
-  await tokenkeep.inState(id, 'token');
-  await tokenkeep.expand(id);
+  const { id, card } = await Holder.of(tokenkeep);
   const token = await tokenkeep.storedToken(id);
   const copied = async (button) => {
     const before = await browser.readClipboard().catch(() => '');
-    await tokenkeep.click(`${tokenkeep.card(id)} .${button}`);
+    await tokenkeep.click(`${card} .${button}`);
     return until(`${button} changed the clipboard`, async () => {
       const text = await browser.readClipboard();
       return text !== before && text;
@@ -226,7 +206,7 @@ test('keyboard only, from the form to the copied token', async () => {
   await write('#redirect_uri', hosts.dead_loopback);
   await write('#scope', 'openid profile email');
   await page.keyboard.press('Enter');
-  const id = await until('the profile is saved', async () => (await tokenkeep.index())[0]?.id);
+  const id = await tokenkeep.saved();
   const flow = await tokenkeep.startedFlow(id);
 
   const linkedin = await flow.tab();
@@ -244,7 +224,7 @@ test('keyboard only, from the form to the copied token', async () => {
   });
   assert.equal(await flow.outcome(), 'Token');
 
-  const result = await resultPage(flow);
+  const result = await flow.resultPage();
   await result.inState(id, 'token');
   await result.front();
   const focusable = `${result.card(id)} .profile-main`;
@@ -299,9 +279,7 @@ test('the popup of the toolbar shows the profile', onlyIn('chromium', 'BiDi does
   }));
   assert.ok(size.width >= 340 && size.width <= 420, `about 380 px wide, not ${size.width}`);
   assert.equal(size.scrolls, false);
-  const before = await tokenkeep.engine();
-  await popup.page.click(`${popup.card(id)} .profile-main`);
-  const flow = await tokenkeep.startedFlow(id, new Set(Object.keys(before.flows)));
+  const flow = await tokenkeep.flowBy(id, () => popup.page.click(`${popup.card(id)} .profile-main`));
   await flow.complete();
 });
 

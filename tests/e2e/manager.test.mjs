@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
+import { giveToken } from './lib/holder.mjs';
 import { axeViolations } from './lib/look.mjs';
 import { Manager } from './lib/manager.mjs';
-import { BROWSER, stage } from './lib/stage.mjs';
+import { BROWSER, stage, startFresh } from './lib/stage.mjs';
 import { closeOthers, typeInto } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
@@ -13,29 +14,14 @@ const on = await stage();
 let manager;
 
 beforeEach(async () => {
-  const { tokenkeep, sandbox, browser } = on;
-  await browser.setPrompts('allow');
-  await tokenkeep.startOver();
-  await tokenkeep.grantHosts();
-  await sandbox.session(sandbox.ready.member.username);
-  manager = await Manager.open(browser);
+  await startFresh(on);
+  manager = await Manager.open(on.browser);
 });
 
 /** Saves profiles of these names through the worker, as the form does; returns their ids. */
 async function profiles(...names) {
-  const { client_id, client_secret } = on.sandbox.ready.app;
   const ids = [];
-  for (const name of names) {
-    const draft = {
-      name,
-      provider: 'linkedin',
-      client_id,
-      client_secret,
-      redirect_uri: on.sandbox.ready.redirect_hosts.live_https,
-      scope: 'openid profile email',
-    };
-    ids.push((await command({ SaveProfile: { id: null, draft, authorize: false } })).Saved.profile);
-  }
+  for (const name of names) ids.push(await manager.sendProfile({ name }));
   await manager.go('profiles', 'view-profiles');
   await manager.listed(...names);
   // Its form of the first run waits for a person.
@@ -43,30 +29,8 @@ async function profiles(...names) {
   return ids;
 }
 
-function command(message) {
-  return manager.page.evaluate((wanted) => chrome.runtime.sendMessage(wanted), message);
-}
-
-/** A token in storage, as a flow leaves one. */
-async function giveToken(id, members = {}) {
-  const now = Date.now();
-  const token = {
-    v: 1,
-    access_token: 'AQX-a-token-that-nobody-knows-0123456789',
-    token_type: 'Bearer',
-    scope_requested: ['openid', 'profile', 'email'],
-    scope_granted: ['email', 'openid', 'profile'],
-    refresh_token: null,
-    refresh_expires_ms: null,
-    refresh_refused_ms: null,
-    clock_skew_ms: null,
-    id_token: null,
-    obtained_ms: now,
-    expires_ms: now + 60 * 86_400_000 - 1000,
-    account: 'Ada Lovelace',
-    ...members,
-  };
-  await manager.page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${id}`, { flow: 'f0', token });
+async function withToken(id, members) {
+  await giveToken(manager, id, members);
   await until('the token shows', () => manager.visible(`${manager.row(id)}[data-state="token"]`));
 }
 
@@ -96,7 +60,7 @@ describe('profiles', () => {
 
   test('an edit keeps secret and token, and its address leads back to it', async () => {
     const [id] = await profiles('Billing');
-    await giveToken(id);
+    await withToken(id);
     const before = await manager.records(id);
     await manager.edit(id);
     assert.equal(await manager.page.evaluate(() => location.hash), `#profile=${id}`);
@@ -123,7 +87,7 @@ describe('profiles', () => {
     // A label that did not come from the form is checked as well.
     const { profile } = await manager.records(id);
     const draft = { ...profile, client_secret: '', scope: 'openid', look: { label: 'x'.repeat(41) } };
-    const reply = await command({ SaveProfile: { id, draft, authorize: false } });
+    const reply = await manager.send({ SaveProfile: { id, draft, authorize: false } });
     assert.deepEqual(reply.Invalid.errors, [['label', 'too_long']]);
   });
 
@@ -138,7 +102,7 @@ describe('profiles', () => {
 
   test('a copy has the secret and no token, and stands behind its original', async () => {
     const [first, second] = await profiles('One', 'Two');
-    await giveToken(first);
+    await withToken(first);
     await manager.click(`${manager.row(first)} .row-copy`);
     await manager.listed('One', 'One copy', 'Two');
     const [, { id: copy }] = await manager.index();
@@ -153,7 +117,7 @@ describe('profiles', () => {
 
   test('a copy of one that is gone is refused', async () => {
     await profiles('One');
-    assert.match((await command({ DuplicateProfile: { profile: 'nobody' } })).Failed.message, /no longer there/);
+    assert.match((await manager.send({ DuplicateProfile: { profile: 'nobody' } })).Failed.message, /no longer there/);
     await manager.listed('One');
   });
 });
@@ -221,53 +185,56 @@ describe('order', () => {
 describe('deletion', () => {
   test('Undo brings back profile, secret, token and place', async () => {
     const [, two] = await profiles('One', 'Two', 'Three');
-    await giveToken(two);
+    await withToken(two);
     const before = await manager.records(two);
     await manager.click(`${manager.row(two)} .row-delete`);
     await manager.listed('One', 'Three');
     await undoShown(true);
     assert.match(await manager.text('#toast_text'), /Two is deleted/);
-    await until('its records are gone', async () => Object.values(await manager.records(two)).every((record) => record === undefined));
     assert.ok((await manager.alarms()).some(({ name }) => name === 'trash'));
     assert.equal((await manager.focused()).id, 'undo');
     await manager.page.keyboard.press('Enter');
     await manager.listed('One', 'Two', 'Three');
     await undoShown(false);
-    await until('they are back', async () => (await manager.records(two)).token !== undefined);
     assert.deepEqual(await manager.records(two), before);
     await until('the trash is empty', async () => (await manager.local('trash')).trash === undefined);
-    assert.match((await command({ UndoDelete: { profile: two } })).Failed.message, /no longer there/);
+    assert.match((await manager.send({ UndoDelete: { profile: two } })).Failed.message, /no longer there/);
   });
 
   test('Undo works after the worker was stopped', async () => {
     const [one] = await profiles('One', 'Two');
-    await giveToken(one);
+    await withToken(one);
     const before = await manager.records(one);
     await manager.click(`${manager.row(one)} .row-delete`);
     await undoShown(true);
     await on.browser.killWorker();
     await manager.click('#undo');
     await manager.listed('One', 'Two');
-    await until('the records are back', async () => (await manager.records(one)).token !== undefined);
     assert.deepEqual(await manager.records(one), before);
   });
 
-  test('what a kill in the middle left is removed with the trash', async () => {
+  test('a deleted profile can be used by nobody, and the next deletion removes it', async () => {
     const [one, two] = await profiles('One', 'Two');
-    await giveToken(one);
-    const left = await manager.local([`profile:${one}`, `secret:${one}`, `token:${one}`]);
+    await withToken(one);
+    const stored = await manager.local(`profile:${one}`);
     await manager.click(`${manager.row(one)} .row-delete`);
     await undoShown(true);
-    await until('its records are gone', async () => (await manager.records(one)).profile === undefined);
-    await manager.page.evaluate((records) => chrome.storage.local.set(records), left);
-    // It can't be used meanwhile.
-    const draft = { ...left[`profile:${one}`], client_secret: '', scope: 'openid', look: {} };
-    assert.match((await command({ SaveProfile: { id: one, draft, authorize: false } })).Failed.message, /no longer there/);
-    assert.match((await command({ DeleteProfile: { profile: one } })).Failed.message, /no longer there/);
+    const draft = { ...stored[`profile:${one}`], client_secret: '', scope: 'openid', look: {} };
+    for (const asked of [
+      { SaveProfile: { id: one, draft, authorize: false } },
+      { DuplicateProfile: { profile: one } },
+      { Authorize: { profile: one } },
+      { Renew: { profile: one } },
+      // The second deletion of one profile leaves the first as it is.
+      { DeleteProfile: { profile: one } },
+    ]) {
+      assert.match((await manager.send(asked)).Failed?.message ?? '', /no longer there/, JSON.stringify(asked));
+    }
+    assert.ok((await manager.records(one)).token, 'it can still come back');
     await manager.click(`${manager.row(two)} .row-delete`);
     await manager.shown('view-setup');
     assert.ok(Object.values(await manager.records(one)).every((record) => record === undefined), 'the next deletion removes it');
-    assert.match((await command({ UndoDelete: { profile: one } })).Failed.message, /no longer there/);
+    assert.match((await manager.send({ UndoDelete: { profile: one } })).Failed.message, /no longer there/);
   });
 
   test('the alarm makes it final', async () => {
@@ -296,7 +263,7 @@ describe('deletion', () => {
     await until('no flow is left', async () => Object.keys((await manager.engine()).flows).length === 0);
     await until("LinkedIn's tab is closed", () => flow.page.isClosed() || on.browser.pages().then((all) => !all.some(({ page }) => page === flow.page)));
     assert.equal((await on.sandbox.counters()).token_posts, 0);
-    assert.match((await command({ Authorize: { profile: one } })).Failed.message, /no longer there/);
+    assert.match((await manager.send({ Authorize: { profile: one } })).Failed.message, /no longer there/);
   });
 
   test('the last one leads to the first run, and Undo back', async () => {
@@ -318,7 +285,7 @@ describe('search', () => {
     const change = async (id, more) => {
       const { profile } = await manager.records(id);
       const draft = { ...profile, client_secret: '', scope: 'openid', ...more };
-      const reply = await command({ SaveProfile: { id, draft, authorize: false } });
+      const reply = await manager.send({ SaveProfile: { id, draft, authorize: false } });
       assert.ok(reply.Saved, JSON.stringify(reply));
     };
     await change(one, { look: { label: 'Production' } });
@@ -341,7 +308,7 @@ describe('search', () => {
 
   test('with 1,000 profiles no key waits', async (context) => {
     const [id] = await profiles('Profile 0');
-    await giveToken(id);
+    await withToken(id);
     await manager.page.evaluate(async (first) => {
       const stored = await chrome.storage.local.get(null);
       const records = { index: stored.index };
@@ -420,7 +387,7 @@ describe('scopes', () => {
 
   test('another set is confirmed while a token lives, and the same set is not asked about', async () => {
     const [id] = await profiles('One');
-    await giveToken(id);
+    await withToken(id);
     const scopes = async () => (await manager.records(id)).profile.scopes.join(' ');
     await manager.edit(id);
     await typeInto(manager.page, '#scope', 'email openid profile');
@@ -438,17 +405,15 @@ describe('scopes', () => {
     await manager.page.keyboard.press('Escape');
     await manager.click('#setup_submit');
     await until('it asks again', () => manager.visible('#scope_warning'));
-    const before = await manager.engine();
-    await manager.click('#scope_warning_confirm');
+    const flow = await on.tokenkeep.flowBy(id, () => manager.click('#scope_warning_confirm'));
     await until('it is saved', async () => (await scopes()) === 'openid');
-    const flow = await on.tokenkeep.startedFlow(id, new Set(Object.keys(before.flows)));
     assert.ok(flow.id, 'and authorized, as the first button said');
   });
 
   test('are not asked about once the token is dead', async () => {
     const [id] = await profiles('One');
-    await giveToken(id);
-    await manager.changeToken(id, { expires_ms: Date.now() - 1 });
+    await withToken(id);
+    await manager.change(`token:${id}`, { expires_ms: Date.now() - 1 });
     await until('it is over', () => manager.visible(`${manager.row(id)}[data-state="expired"]`));
     await manager.edit(id);
     await typeInto(manager.page, '#scope', 'openid');
@@ -480,7 +445,7 @@ describe('settings', () => {
     await manager.page.keyboard.press('Enter');
     await until('they are stored', async () => (await settings())?.remind_days.join() === '30,7,1');
     await until('they are in order', async () => (await manager.value('#remind_days')) === '30, 7, 1');
-    const wrong = await command({ SaveSettings: { settings: { remind_days: [0], notify: true } } });
+    const wrong = await manager.send({ SaveSettings: { settings: { remind_days: [0], notify: true } } });
     assert.deepEqual(wrong.Invalid.errors, [['remind_days', 'out_of_range']]);
     assert.deepEqual(await settings(), { remind_days: [30, 7, 1], notify: false, template: null });
   });
@@ -585,6 +550,17 @@ describe('the page', () => {
     }
   });
 
+  test('what is drawn between a click on a link and its arrival does not lead back', async () => {
+    const [one] = await profiles('One');
+    await manager.page.evaluate((id) => {
+      // The address changes at once, the event comes later; a button of the old section draws it again in between.
+      location.hash = `profile=${id}`;
+      document.getElementById('setup_cancel').click();
+    }, one);
+    await manager.shown('view-setup');
+    assert.equal(await manager.value('#profile_name'), 'One');
+  });
+
   test('breaks no rule of axe-core, light and dark', async () => {
     const accessible = async (what) => {
       await manager.front();
@@ -596,13 +572,13 @@ describe('the page', () => {
     await accessible('the first run');
     const ids = await profiles('One', 'Two', 'Three');
     for (const [number, color] of ['slate', 'red', 'orange', 'yellow', 'green', 'teal', 'blue', 'violet'].entries()) {
-      const id = ids[number] ?? (await command({ DuplicateProfile: { profile: ids[0] } })).Saved.profile;
+      const id = ids[number] ?? (await manager.send({ DuplicateProfile: { profile: ids[0] } })).Saved.profile;
       const { profile } = await manager.records(id);
       const draft = { ...profile, client_secret: '', scope: 'openid', look: { color, label: color } };
-      await command({ SaveProfile: { id, draft, authorize: false } });
+      await manager.send({ SaveProfile: { id, draft, authorize: false } });
     }
     await until('all rows show', async () => (await manager.names()).length === 8);
-    await giveToken(ids[0]);
+    await withToken(ids[0]);
     await accessible('the list');
     await manager.click(`${manager.row(ids[1])} .row-delete`);
     await undoShown(true);

@@ -3,31 +3,22 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
-import { stage } from './lib/stage.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { DAY_MS, Holder } from './lib/holder.mjs';
+import { stage, startFresh } from './lib/stage.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
-const DAY_MS = 86_400_000;
 
+let holder;
 let id;
 let first;
 
 beforeEach(async () => {
-  const { tokenkeep, sandbox, browser } = on;
-  await browser.setPrompts('allow');
-  await tokenkeep.startOver();
-  await tokenkeep.grantHosts();
-  await sandbox.session(sandbox.ready.member.username);
-  const { client_id, client_secret } = sandbox.ready.refresh_app;
-  id = await tokenkeep.addSandboxProfile('live_https', { client_id, client_secret });
-  await (await tokenkeep.authorize(id)).complete();
-  first = await stored();
+  await startFresh(on);
+  const { client_id, client_secret } = on.sandbox.ready.refresh_app;
+  holder = await Holder.of(on.tokenkeep, { client_id, client_secret });
+  ({ id, first } = holder);
 });
-
-const change = (members) => on.tokenkeep.changeToken(id, members);
-const renewed = () => on.tokenkeep.renewed(id, first);
-const stored = () => on.tokenkeep.tokenRecord(id);
 
 async function renewals() {
   const requests = await on.sandbox.tokenRequests();
@@ -42,8 +33,8 @@ describe('a click on Renew', () => {
   test('is one request with the refresh token, without a tab and without the redirect host', async () => {
     const { tokenkeep, sandbox, browser } = on;
     const tabs = (await browser.pages()).length;
-    await on.tokenkeep.pressRenew(id);
-    const { token } = await renewed();
+    await holder.pressRenew();
+    const { token } = await holder.renewed();
     assert.equal(token.refresh_token, first.token.refresh_token, "LinkedIn's does not rotate");
     assert.deepEqual(token.scope_granted, first.token.scope_granted);
     assert.ok(token.refresh_expires_ms <= first.token.refresh_expires_ms + 2000, 'no renewal extends the year');
@@ -52,39 +43,35 @@ describe('a click on Renew', () => {
     assert.equal((await browser.pages()).length, tabs);
     assert.equal((await sandbox.counters()).redirect_host_requests, 0);
     assert.equal(await tokenkeep.state(id), 'token');
-    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .token-renewable`), /without a click until/);
+    assert.match(await tokenkeep.text(`${holder.card} .token-renewable`), /without a click until/);
   });
 
   test('the old token can be copied until the new one is stored', async () => {
     const { tokenkeep, sandbox } = on;
     await sandbox.fault('token', { kind: 'delay', ms: 1500 });
-    await on.tokenkeep.pressRenew(id);
-    const button = `${tokenkeep.card(id)} .profile-renew`;
+    await holder.pressRenew();
+    const button = `${holder.card} .profile-renew`;
     await until('the renewal shows', async () => (await tokenkeep.text(button)) === 'Renewing…');
     assert.equal(await tokenkeep.page.$eval(button, (renew) => renew.disabled), true);
     assert.equal(await tokenkeep.state(id), 'token');
-    assert.equal((await stored()).token.access_token, first.token.access_token);
-    await renewed();
+    assert.equal((await holder.stored()).token.access_token, first.token.access_token);
+    await holder.renewed();
     await until('the button is back', async () => (await tokenkeep.text(button)) === 'Renew');
   });
 
   test('fifty commands at once are one request', async () => {
     await on.sandbox.fault('token', { kind: 'delay', ms: 800 });
-    const replies = await on.tokenkeep.page.evaluate(
-      (profile) =>
-        Promise.all(Array.from({ length: 50 }, () => chrome.runtime.sendMessage({ Renew: { profile } }))),
-      id,
-    );
+    const replies = await on.tokenkeep.sendAll(Array(50).fill({ Renew: { profile: id } }));
     assert.deepEqual(new Set(replies), new Set(['Done']));
-    await renewed();
+    await holder.renewed();
     assert.equal((await renewals()).length, 1);
   });
 
   test('a dead token is renewed as well', async () => {
-    await change({ expires_ms: Date.now() - DAY_MS });
+    await holder.daysLeft(-1);
     await on.tokenkeep.inState(id, 'expired');
-    await on.tokenkeep.click(`${on.tokenkeep.card(id)} .profile-main`);
-    await renewed();
+    await on.tokenkeep.click(`${holder.card} .profile-main`);
+    await holder.renewed();
     await on.tokenkeep.inState(id, 'token');
   });
 });
@@ -93,16 +80,16 @@ describe('a renewal that fails', () => {
   test('a refused refresh token: the old token stays, and nothing is asked again', async () => {
     const { tokenkeep, sandbox } = on;
     await sandbox.revoke(sandbox.ready.refresh_app.client_id, sandbox.ready.member.username);
-    await on.tokenkeep.pressRenew(id);
-    const what = `${tokenkeep.card(id)} .finding-what`;
+    await holder.pressRenew();
+    const what = `${holder.card} .finding-what`;
     await until('it is explained', () => tokenkeep.visible(what));
     assert.match(await tokenkeep.text(what), /refresh token works no more/);
-    const kept = await stored();
+    const kept = await holder.stored();
     assert.equal(kept.token.access_token, first.token.access_token);
     assert.ok(kept.token.refresh_refused_ms > 0);
     assert.equal(await tokenkeep.state(id), 'token', 'what lives can be copied');
-    await change({ expires_ms: Date.now() + DAY_MS });
-    await on.tokenkeep.ring();
+    await holder.daysLeft(1);
+    await tokenkeep.ring();
     await until('the icon counts the last day', async () => (await badge()) === '1d');
     assert.equal((await renewals()).length, 1);
   });
@@ -114,13 +101,13 @@ describe('a renewal that fails', () => {
     test(`the token endpoint answers with ${name}: the refresh token is kept and works`, async () => {
       const { tokenkeep, sandbox } = on;
       await sandbox.fault('token', fault);
-      await on.tokenkeep.pressRenew(id);
-      const what = `${tokenkeep.card(id)} .finding-what`;
+      await holder.pressRenew();
+      const what = `${holder.card} .finding-what`;
       await until('it is explained', () => tokenkeep.visible(what));
       assert.match(await tokenkeep.text(what), /could not be renewed/);
-      assert.equal((await stored()).token.refresh_refused_ms ?? null, null);
-      await tokenkeep.click(`${tokenkeep.card(id)} .finding-action`);
-      await renewed();
+      assert.equal((await holder.stored()).token.refresh_refused_ms ?? null, null);
+      await tokenkeep.click(`${holder.card} .finding-action`);
+      await holder.renewed();
       await until('nothing is wrong any more', async () => !(await tokenkeep.visible(what)));
     });
   }
@@ -128,31 +115,26 @@ describe('a renewal that fails', () => {
   test('the worker is stopped over the answer: it is asked once more', async () => {
     const { sandbox, browser } = on;
     await sandbox.fault('token', { kind: 'hang' });
-    await on.tokenkeep.pressRenew(id);
+    await holder.pressRenew();
     await until('the request is there', async () => (await renewals()).length === 1);
     await browser.killWorker();
     // Any event wakes a worker.
     await (await browser.newPage()).close();
-    await renewed();
+    await holder.renewed();
     assert.equal((await renewals()).length, 2);
   });
 });
 
 describe('without a person', () => {
   test('a token that is due is renewed from the alarm, all pages closed and the worker stopped', async () => {
-    const { tokenkeep, browser } = on;
-    await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 4 * DAY_MS });
-    await on.tokenkeep.ring();
-    // A browser needs a tab.
-    await browser.newPage();
-    await tokenkeep.page.close();
-    await browser.killWorker();
-    await until('it is renewed', async () => (await renewals()).length === 1);
-    on.tokenkeep = await Tokenkeep.open(browser);
-    const { token } = await renewed();
+    const { tokenkeep } = on;
+    await holder.daysLeft(4);
+    await tokenkeep.ring();
+    await tokenkeep.asleep('it is renewed', async () => (await renewals()).length === 1);
+    const { token } = await holder.renewed();
     assert.ok(token.expires_ms > Date.now() + 59 * DAY_MS);
     assert.equal(await badge(), '');
-    const names = (await on.tokenkeep.alarms()).map((alarm) => alarm.name);
+    const names = (await tokenkeep.alarms()).map((alarm) => alarm.name);
     assert.ok(names.includes('tokens'), `the next look is planned: ${names}`);
   });
 
@@ -163,7 +145,7 @@ describe('without a person', () => {
     test(`an alarm that ${how} is made good whenever the worker wakes`, async () => {
       const { tokenkeep, browser } = on;
       await browser.killWorker();
-      await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 4 * DAY_MS });
+      await holder.daysLeft(4);
       await tokenkeep.page.evaluate(spoil);
       // Any event; a tab that closes is none of the tokens' business.
       await (await browser.newPage()).close();
@@ -177,20 +159,12 @@ describe('without a person', () => {
 
   test('nothing is renewed where the profile does not say so, and the icon counts the days', async () => {
     const { tokenkeep } = on;
-    await tokenkeep.expand(id);
-    await tokenkeep.click(`${tokenkeep.card(id)} .profile-edit`);
-    await tokenkeep.shown('view-setup');
-    await tokenkeep.page.$eval('#advanced', (more) => {
-      more.open = true;
-    });
-    await tokenkeep.click('#renew_automatically');
-    await tokenkeep.click('#setup_save');
-    await tokenkeep.shown('view-home');
-    await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 3 * DAY_MS });
-    await on.tokenkeep.ring();
+    await holder.toggle('#renew_automatically');
+    await holder.daysLeft(3);
+    await tokenkeep.ring();
     await until('the icon counts the days', async () => (await badge()) === '3d');
-    await change({ expires_ms: Date.now() - 1 });
-    await on.tokenkeep.ring();
+    await holder.daysLeft(0);
+    await tokenkeep.ring();
     await until('the icon calls', async () => (await badge()) === '!');
     assert.equal((await renewals()).length, 0);
   });

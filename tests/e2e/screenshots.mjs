@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { WITHOUT_WEBASSEMBLY, launch } from './lib/browser.mjs';
 import { Check } from './lib/check.mjs';
 import { browserName, screenshotDirectory } from './lib/environment.mjs';
+import { DAY_MS, giveToken } from './lib/holder.mjs';
 import { axeViolations, misfits } from './lib/look.mjs';
 import { Manager } from './lib/manager.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
@@ -22,7 +23,6 @@ import { settled, until } from './lib/until.mjs';
 const { values: options } = parseArgs({ options: { browser: { type: 'string' }, only: { type: 'string' } } });
 const name = browserName(options.browser);
 const directory = screenshotDirectory();
-const DAY_MS = 86_400_000;
 
 /** A page zoomed to 200 % has half the width for its layout. The popup is 380 px wide and, in a tab, as wide as that. */
 const SIZES = {
@@ -85,29 +85,10 @@ class Studio {
     return this.failing((flow) => flow.consent());
   }
 
-  send(message) {
-    return this.popup.page.evaluate((wanted) => chrome.runtime.sendMessage(wanted), message);
-  }
-
   /** Profiles as the form saves them, from `[name, look, more]`; returns their ids. */
   async profiles(...wanted) {
-    const { app, redirect_hosts: hosts } = this.sandbox.ready;
     const ids = [];
-    for (const [title, look = {}, more = {}] of wanted) {
-      const draft = {
-        name: title,
-        provider: 'linkedin',
-        client_id: app.client_id,
-        client_secret: app.client_secret,
-        redirect_uri: hosts.live_https,
-        scope: 'openid profile email',
-        look,
-        ...more,
-      };
-      const reply = await this.send({ SaveProfile: { id: null, draft, authorize: false } });
-      if (!reply.Saved) throw new Error(`the profile was not saved: ${JSON.stringify(reply)}`);
-      ids.push(reply.Saved.profile);
-    }
+    for (const [title, look = {}, more = {}] of wanted) ids.push(await this.popup.sendProfile({ name: title, look, ...more }));
     await this.popup.reload();
     return ids;
   }
@@ -115,18 +96,8 @@ class Studio {
   /** A token in storage, as a flow leaves one. */
   async give(id, days, more = {}) {
     const obtained_ms = Date.now() - (60 - days) * DAY_MS;
-    const token = {
-      v: 1,
-      access_token: 'AQX-a-token-that-nobody-knows-0123456789',
-      token_type: 'Bearer',
-      scope_requested: ['openid', 'profile', 'email'],
-      scope_granted: ['email', 'openid', 'profile'],
-      obtained_ms,
-      expires_ms: obtained_ms + 60 * DAY_MS - 1000,
-      account: 'Ada Lovelace',
-      ...more,
-    };
-    await this.popup.page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${id}`, { flow: 'f0', token });
+    const expires_ms = obtained_ms + 60 * DAY_MS - 1000;
+    await giveToken(this.popup, id, { obtained_ms, expires_ms, ...more });
     await this.popup.inState(id, days > 0 ? 'token' : 'expired');
   }
 
@@ -156,15 +127,7 @@ class Studio {
 
   async paste(text) {
     const manager = await this.manage('transfer', 'view-transfer');
-    await manager.front();
-    await manager.page.$eval(
-      '#import_text',
-      (field, value) => {
-        field.value = value;
-        field.dispatchEvent(new Event('input', { bubbles: true }));
-      },
-      text,
-    );
+    await manager.paste(text);
   }
 }
 
@@ -201,7 +164,7 @@ const STATES = [
     async ({ popup }) => {
       await popup.reload();
       await popup.fillSetup({ scope: 'openid r_liteprofile r_member_social' });
-      await open(popup, '#advanced');
+      await popup.unfold('#advanced');
     },
   ],
   [
@@ -210,7 +173,7 @@ const STATES = [
     async ({ popup }) => {
       await popup.reload();
       await popup.fillSetup({ provider: 'linkedin-application' });
-      await open(popup, '#advanced');
+      await popup.unfold('#advanced');
     },
   ],
   [
@@ -513,11 +476,6 @@ const STATES = [
 
 /** The same in a browser that runs no WebAssembly. */
 const BROKEN = [['webassembly-off', 'tab', (studio) => void studio]];
-
-/** Opens a part that is closed at first. */
-function open({ page }, selector) {
-  return page.$eval(selector, (details) => void (details.open = true));
-}
 
 /** What is wrong, and the pictures that show it. */
 const problems = new Map();

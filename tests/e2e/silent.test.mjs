@@ -4,34 +4,30 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
-import { stage } from './lib/stage.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { DAY_MS, Holder } from './lib/holder.mjs';
+import { stage, startFresh } from './lib/stage.mjs';
+import { tabsOpened } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
-const DAY_MS = 86_400_000;
 const SECOND_MEMBER = 'member.two@sandbox.test';
 
+let holder;
 let id;
 let first;
 let tabs;
 
 beforeEach(async () => {
-  const { tokenkeep, sandbox, browser } = on;
-  await browser.setPrompts('allow');
-  await tokenkeep.startOver();
-  await tokenkeep.grantHosts();
-  await begin('live_https');
+  await startFresh(on, null);
+  await begin();
 });
 
 /** A profile with a token that has no refresh token, the member signed in by LinkedIn's cookie. */
-async function begin(target, more) {
-  const { tokenkeep, sandbox, browser } = on;
-  id = await tokenkeep.addSandboxProfile(target, more);
-  await (await tokenkeep.authorize(id)).complete();
-  first = await stored();
+async function begin(more) {
+  holder = await Holder.of(on.tokenkeep, more);
+  ({ id, first } = holder);
   assert.equal(first.token.refresh_token ?? null, null);
-  assert.equal((await sandbox.state()).session ?? null, null, 'signed in by cookie, not by the control');
+  assert.equal((await on.sandbox.state()).session ?? null, null, 'signed in by cookie, not by the control');
   tabs = await open();
 }
 
@@ -39,10 +35,6 @@ async function begin(target, more) {
 async function open() {
   return (await on.browser.pages()).map(({ url }) => url).sort();
 }
-
-const change = (members) => on.tokenkeep.changeToken(id, members);
-const renewed = () => on.tokenkeep.renewed(id, first);
-const stored = () => on.tokenkeep.tokenRecord(id);
 
 /** How the renewal ended: the code of its finding, or `Token`. */
 function outcome() {
@@ -70,16 +62,14 @@ async function nothingLeft() {
 
 describe('silent renewal', () => {
   test('brings a token with no tab opened and no request at the redirect host', async () => {
-    const { sandbox, tokenkeep } = on;
-    let opened = 0;
-    const count = (target) => (opened += target.type() === 'page' ? 1 : 0);
-    on.browser.browser.on('targetcreated', count);
-    await on.tokenkeep.pressRenew(id);
-    const { token } = await renewed();
-    on.browser.browser.off('targetcreated', count);
-    assert.equal(await outcome(), 'Token');
+    const { sandbox, tokenkeep, browser } = on;
+    const opened = await tabsOpened(browser, async () => {
+      await holder.pressRenew();
+      await holder.renewed();
+      assert.equal(await outcome(), 'Token');
+    });
     assert.equal(opened, 0);
-    assert.deepEqual(await open(), tabs);
+    const { token } = await holder.stored();
     const requests = await asked();
     assert.equal(requests.length, 1);
     assert.equal(requests[0].headers.cookie, true);
@@ -92,11 +82,12 @@ describe('silent renewal', () => {
 
   for (const target of ['dead_loopback', 'unknown']) {
     test(`the same with the redirect URI at ${target}`, async () => {
-      if (!on.sandbox.ready.redirect_hosts[target]) throw new Error(`no ${target}`);
+      const redirect_uri = on.sandbox.ready.redirect_hosts[target];
+      if (!redirect_uri) throw new Error(`no ${target}`);
       await on.tokenkeep.startOver();
-      await begin(target);
-      await on.tokenkeep.pressRenew(id);
-      await renewed();
+      await begin({ redirect_uri });
+      await holder.pressRenew();
+      await holder.renewed();
       assert.equal((await asked()).length, 1);
       await nothingLeft();
     });
@@ -104,25 +95,18 @@ describe('silent renewal', () => {
 
   test('fifty commands at once are one request', async () => {
     await on.sandbox.fault('authorization', { kind: 'delay', ms: 800 });
-    await on.tokenkeep.page.evaluate(
-      (profile) => Promise.all(Array.from({ length: 50 }, () => chrome.runtime.sendMessage({ Renew: { profile } }))),
-      id,
-    );
-    await renewed();
+    const replies = await on.tokenkeep.sendAll(Array(50).fill({ Renew: { profile: id } }));
+    assert.deepEqual(new Set(replies), new Set(['Done']));
+    await holder.renewed();
     assert.equal((await asked()).length, 1);
     await nothingLeft();
   });
 
   test('from the alarm, all pages closed and the worker stopped', async () => {
-    const { tokenkeep, browser } = on;
-    await change({ obtained_ms: Date.now() - 56 * DAY_MS, expires_ms: Date.now() + 4 * DAY_MS });
-    await tokenkeep.ring();
-    await browser.newPage();
-    await tokenkeep.page.close();
-    await browser.killWorker();
-    await until('LinkedIn was asked', async () => (await asked()).length === 1);
-    on.tokenkeep = await Tokenkeep.open(browser);
-    const { token } = await renewed();
+    await holder.daysLeft(4);
+    await on.tokenkeep.ring();
+    await on.tokenkeep.asleep('LinkedIn was asked', async () => (await asked()).length === 1);
+    const { token } = await holder.renewed();
     assert.ok(token.expires_ms > Date.now() + 59 * DAY_MS);
     await nothingLeft();
   });
@@ -130,11 +114,11 @@ describe('silent renewal', () => {
   test('the worker is stopped over the answer: it is asked once more', async () => {
     const { sandbox, browser } = on;
     await sandbox.fault('authorization', { kind: 'hang' });
-    await on.tokenkeep.pressRenew(id);
+    await holder.pressRenew();
     await until('the request is there', async () => (await asked()).length === 1);
     await browser.killWorker();
     await (await browser.newPage()).close();
-    await renewed();
+    await holder.renewed();
     assert.equal((await asked()).length, 2);
     await nothingLeft();
   });
@@ -144,12 +128,12 @@ describe('silent renewal that meets', () => {
   /** It ends in a click, opens nothing, and the old token stays. */
   async function wantsPerson() {
     const { tokenkeep } = on;
-    await on.tokenkeep.pressRenew(id);
+    await holder.pressRenew();
     assert.equal(await outcome(), 'needs_click');
     assert.deepEqual(await open(), tabs, 'nothing is opened uninvited');
-    assert.equal((await stored()).token.access_token, first.token.access_token);
+    assert.equal((await holder.stored()).token.access_token, first.token.access_token);
     assert.equal(await tokenkeep.state(id), 'token', 'what lives can be copied');
-    assert.match(await tokenkeep.text(`${tokenkeep.card(id)} .finding-what`), /wants you to sign in or consent/);
+    assert.match(await tokenkeep.text(`${holder.card} .finding-what`), /wants you to sign in or consent/);
     await nothingLeft();
   }
 
@@ -180,46 +164,35 @@ describe('silent renewal that meets', () => {
     const { client_id } = sandbox.ready.app;
     await sandbox.grant(client_id, SECOND_MEMBER, ['openid', 'profile', 'email']);
     await sandbox.session(SECOND_MEMBER);
-    await on.tokenkeep.pressRenew(id);
+    await holder.pressRenew();
     assert.equal(await outcome(), 'other_member');
-    assert.equal((await stored()).token.access_token, first.token.access_token, 'the old token is kept');
-    const why = await tokenkeep.text(`${tokenkeep.card(id)} .finding-why`);
+    assert.equal((await holder.stored()).token.access_token, first.token.access_token, 'the old token is kept');
+    const why = await tokenkeep.text(`${holder.card} .finding-why`);
     assert.match(why, /Member One/);
     assert.match(why, /Member Two/);
     await nothingLeft();
     // The right one again.
     await sandbox.session(sandbox.ready.member.username);
-    await tokenkeep.click(`${tokenkeep.card(id)} .profile-renew`);
-    await renewed();
+    await tokenkeep.click(`${holder.card} .profile-renew`);
+    await holder.renewed();
   });
 
   test('an outage: it may be tried again', async () => {
     await on.sandbox.fault('authorization', { kind: 'answer', status: 503 });
-    await on.tokenkeep.pressRenew(id);
+    await holder.pressRenew();
     assert.equal(await outcome(), 'renewal_failed');
-    await on.tokenkeep.click(`${on.tokenkeep.card(id)} .finding-action`);
-    await renewed();
+    await on.tokenkeep.click(`${holder.card} .finding-action`);
+    await holder.renewed();
     await nothingLeft();
   });
 });
 
 describe('an inactive tab', () => {
-  async function allowTab() {
-    const { tokenkeep } = on;
-    await tokenkeep.expand(id);
-    await tokenkeep.click(`${tokenkeep.card(id)} .profile-edit`);
-    await tokenkeep.shown('view-setup');
-    await tokenkeep.page.$eval('#advanced', (more) => {
-      more.open = true;
-    });
-    await tokenkeep.click('#renew_in_tab');
-    await tokenkeep.click('#setup_save');
-    await tokenkeep.shown('view-home');
-  }
+  const allowTab = () => holder.toggle('#renew_in_tab');
 
   test('is not opened where the profile does not allow it', async () => {
     await on.sandbox.quirks({ navigations_only: true });
-    await on.tokenkeep.pressRenew(id);
+    await holder.pressRenew();
     assert.equal(await outcome(), 'needs_click');
     assert.deepEqual(await open(), tabs);
   });
@@ -228,8 +201,8 @@ describe('an inactive tab', () => {
     const { tokenkeep, sandbox } = on;
     await allowTab();
     await sandbox.quirks({ navigations_only: true });
-    await on.tokenkeep.pressRenew(id);
-    await renewed();
+    await holder.pressRenew();
+    await holder.renewed();
     await until('the tab is gone', async () => (await open()).length === tabs.length);
     assert.deepEqual(await open(), tabs, 'no result page either');
     assert.equal(await tokenkeep.page.evaluate(() => document.visibilityState), 'visible', 'the person stays where they are');
@@ -241,7 +214,7 @@ describe('an inactive tab', () => {
   test('that shows a page is closed, and a click is needed', async () => {
     await allowTab();
     await on.sandbox.signOut();
-    await on.tokenkeep.pressRenew(id);
+    await holder.pressRenew();
     await until('the tab is open', async () => (await open()).length === tabs.length + 1);
     assert.equal(await until('the renewal is over', outcome, { timeout: 60_000 }), 'needs_click');
     await until('the tab is gone', async () => (await open()).length === tabs.length);

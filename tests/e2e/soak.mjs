@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 
 import { launch } from './lib/browser.mjs';
 import { browserName } from './lib/environment.mjs';
+import { randomNumbers } from './lib/random.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
 import { Tokenkeep, clickAway, closeOthers } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
@@ -31,16 +32,6 @@ if (!Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
   process.exit(2);
 }
 
-/** mulberry32: the same order for the same seed. */
-function randomNumbers(start) {
-  let state = start >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 const random = randomNumbers(seed);
 const pick = (list) => list[Math.floor(random() * list.length)];
 
@@ -87,8 +78,8 @@ async function run({ sandbox, browser, tokenkeep }, profile, plan) {
 }
 
 /**
- * A worker that dies in the very moment in which it is told of the redirect never hears of it again: the flow waits on
- * until its deadline, a quarter of an hour. The person sees that, and cancels.
+ * Firefox leaves a tab whose navigation was blocked at the page before: a worker that dies in the very moment in which it
+ * is told of the redirect leaves no trace of it there. The flow waits on, the person sees that, and cancels.
  */
 async function giveUp(tokenkeep, flow, plan) {
   const running = (await tokenkeep.engine()).flows[flow.id];

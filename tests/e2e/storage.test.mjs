@@ -14,35 +14,11 @@ const on = await stage();
 beforeEach(() => on.tokenkeep.startOver());
 
 test('profiles that two pages save at once are all kept', async () => {
-  const { tokenkeep, browser, sandbox } = on;
-  const { client_id, client_secret } = sandbox.ready.app;
+  const { tokenkeep, browser } = on;
   const save = (page, from) =>
-    page.evaluate(
-      (first, id, secret) =>
-        Promise.all(
-          Array.from({ length: 10 }, (_, number) =>
-            chrome.runtime.sendMessage({
-              SaveProfile: {
-                id: null,
-                draft: {
-                  name: `profile ${first + number}`,
-                  provider: 'linkedin',
-                  client_id: id,
-                  client_secret: secret,
-                  redirect_uri: 'http://localhost:8585/callback',
-                  scope: 'openid',
-                },
-                authorize: false,
-              },
-            }),
-          ),
-        ),
-      from,
-      client_id,
-      client_secret,
-    );
+    page.sendAll(Array.from({ length: 10 }, (_, number) => page.newProfile({ name: `profile ${from + number}` })));
   const other = await Tokenkeep.open(browser);
-  const replies = await Promise.all([save(tokenkeep.page, 0), save(other.page, 10)]);
+  const replies = await Promise.all([save(tokenkeep, 0), save(other, 10)]);
   assert.ok(replies.flat().every((reply) => reply.Saved), JSON.stringify(replies));
   const names = (await tokenkeep.index()).map(({ name }) => name).sort();
   assert.deepEqual(names, Array.from({ length: 20 }, (_, number) => `profile ${number}`).sort());
@@ -53,15 +29,10 @@ test('the form of the first run gives way to a profile that came from elsewhere,
   const writes = await Tokenkeep.open(browser);
   await typeInto(writes.page, '#client_id', '77half');
   const manager = await Manager.open(browser);
-  const draft = { name: 'elsewhere', provider: 'linkedin', client_id: '77a', client_secret: 's', redirect_uri: 'http://localhost:8585/callback', scope: 'openid' };
-  const reply = await manager.page.evaluate(
-    (value) => chrome.runtime.sendMessage({ SaveProfile: { id: null, draft: value, authorize: false } }),
-    draft,
-  );
-  await tokenkeep.profileShown(reply.Saved.profile);
+  await tokenkeep.profileShown(await manager.sendProfile());
   await tokenkeep.shown('view-home');
   assert.equal(await writes.view(), 'view-setup');
-  assert.equal(await writes.page.$eval('#client_id', (field) => field.value), '77half');
+  assert.equal(await writes.value('#client_id'), '77half');
 });
 
 test('two clicks on Save are one profile, and a form that was refused can be sent again', async () => {
@@ -78,11 +49,7 @@ test('two clicks on Save are one profile, and a form that was refused can be sen
   await until('what is wrong is said', () => tokenkeep.visible('#redirect_uri_error'));
   await tokenkeep.fillSetup({ redirect_uri: 'http://localhost:8585/callback' });
   await twice();
-  const [{ id }] = await until('it is saved', async () => {
-    const index = await tokenkeep.index();
-    return index.length > 0 && index;
-  });
-  await tokenkeep.profileShown(id);
+  await tokenkeep.saved();
   // What a second save would have made stands behind this one in the worker's queue.
   await tokenkeep.addProfile({ client_id, client_secret, redirect_uri: 'http://localhost:8585/callback', scope: 'openid', name: 'other' });
   assert.deepEqual((await tokenkeep.index()).map(({ name }) => name).sort(), ['once', 'other']);
@@ -92,7 +59,6 @@ test('what is stored while a page opens shows in it', async () => {
   const { tokenkeep, browser } = on;
   const id = await tokenkeep.addSandboxProfile('live_https');
   const key = `profile:${id}`;
-  const { [key]: profile } = await tokenkeep.local(key);
   for (const [Page, name] of [
     [Tokenkeep, '.profile-name'],
     [Manager, '.row-name'],
@@ -101,10 +67,10 @@ test('what is stored while a page opens shows in it', async () => {
     for (let late = 0; late <= 400; late += 25) {
       const opening = Page.open(browser);
       await pause(late);
-      const changed = { ...profile, name: `changed after ${late} ms` };
-      await tokenkeep.page.evaluate((record, value) => chrome.storage.local.set({ [record]: value }), key, changed);
+      const changed = `changed after ${late} ms`;
+      await tokenkeep.change(key, { name: changed });
       const opened = await opening;
-      await until(`${name} says that it ${changed.name}`, async () => (await opened.text(name)) === changed.name, {
+      await until(`${name} says that it ${changed}`, async () => (await opened.text(name)) === changed, {
         timeout: 5_000,
       });
       await opened.page.close();
@@ -115,18 +81,16 @@ test('what is stored while a page opens shows in it', async () => {
 test('an edit keeps the secret that is not entered again, and asks for it when the client changes', async () => {
   const { tokenkeep } = on;
   const id = await tokenkeep.addSandboxProfile('live_https');
-  const secret = async () => (await tokenkeep.local(`secret:${id}`))[`secret:${id}`].client_secret;
+  const secret = async () => (await tokenkeep.record(`secret:${id}`)).client_secret;
   const before = await secret();
-  await tokenkeep.expand(id);
-  await tokenkeep.click(`${tokenkeep.card(id)} .profile-edit`);
+  await tokenkeep.edit(id);
   await tokenkeep.fillSetup({ name: 'renamed' });
   await tokenkeep.click('#setup_save');
   await until('the new name is stored', async () => (await tokenkeep.index())[0].name === 'renamed');
   assert.equal(await secret(), before);
 
   await tokenkeep.shown('view-home');
-  await tokenkeep.expand(id);
-  await tokenkeep.click(`${tokenkeep.card(id)} .profile-edit`);
+  await tokenkeep.edit(id);
   await tokenkeep.fillSetup({ client_id: '78otherclient0' });
   await tokenkeep.click('#setup_save');
   await until('the secret is asked for', () => tokenkeep.visible('#client_secret_error'));
@@ -143,15 +107,7 @@ test('data of a newer version is shown as such and not written over', async () =
   const newer = new Tokenkeep(browser, await browser.openExtensionPage('popup.html'));
   await newer.shown('view-error');
   assert.match(await newer.text('#error-text'), /newer version.*99/);
-  const reply = await newer.page.evaluate(() =>
-    chrome.runtime.sendMessage({
-      SaveProfile: {
-        id: null,
-        draft: { name: '', provider: 'linkedin', client_id: 'x', client_secret: 'y', redirect_uri: 'https://a.test/', scope: 'openid' },
-        authorize: false,
-      },
-    }),
-  );
+  const reply = await newer.send(newer.newProfile());
   assert.match(reply.Failed.message, /schema 99/);
   assert.deepEqual(await newer.local(), before);
 });
@@ -163,5 +119,5 @@ test('a record that cannot be read is named and left alone', async () => {
   const damaged = new Tokenkeep(browser, await browser.openExtensionPage('popup.html'));
   await damaged.shown('view-error');
   assert.match(await damaged.text('#error-text'), new RegExp(`profile:${id}`));
-  assert.deepEqual((await damaged.local(`profile:${id}`))[`profile:${id}`], { id: 7 });
+  assert.deepEqual(await damaged.record(`profile:${id}`), { id: 7 });
 });

@@ -3,38 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { Manager } from './lib/manager.mjs';
 import { stage } from './lib/stage.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
-
-/** The manager at one of its sections. */
-async function manager(section) {
-  const page = await on.browser.openExtensionPage(`manager.html#${section}`);
-  const opened = new Tokenkeep(on.browser, page);
-  await opened.shown(`view-${section}`);
-  return opened;
-}
-
-async function traces(id) {
-  const key = `trace:${id}`;
-  return (await on.tokenkeep.local(key))[key] ?? [];
-}
-
-/** Waits for so many traces that have ended. */
-function ended(id, count) {
-  return until(`${count} traces have ended`, async () => {
-    const all = await traces(id);
-    return all.length === count && all.every(({ outcome }) => outcome !== null) && all;
-  });
-}
 
 test('a flow leaves its steps, and the page shows, copies and clears them', async () => {
   const { tokenkeep, sandbox, browser } = on;
   await sandbox.session(sandbox.ready.member.username);
   const id = await tokenkeep.addSandboxProfile('live_https', { name: 'My app' });
-  const page = await manager('traces');
+  const page = await Manager.at(browser, 'traces');
   assert.equal(await page.visible('#traces_none'), true);
   assert.equal(await page.visible('#traces_copy'), false);
   await tokenkeep.front();
@@ -42,7 +21,7 @@ test('a flow leaves its steps, and the page shows, copies and clears them', asyn
   await flow.signIn();
   await until('the flow shows as under way', async () => (await page.text('.trace-state')) === 'Under way');
   await flow.complete();
-  const [trace] = await ended(id, 1);
+  const [trace] = await tokenkeep.tracesEnded(id, 1);
   assert.deepEqual(
     trace.steps.map(({ what }) => what),
     [
@@ -69,15 +48,13 @@ test('a flow leaves its steps, and the page shows, copies and clears them', asyn
   await page.click('.trace summary');
   assert.equal(await page.text('.trace-step:nth-child(4) .trace-step-what'), 'Authorization request');
   assert.match(await page.text('.trace-step:nth-child(4) .trace-step-detail'), /^state: \[redacted\]$/m);
-  await page.click('#traces_copy');
-  await until('it is copied', async () => (await page.text('#traces_copy')) === 'Copied');
-  const report = await browser.readClipboard();
+  const report = await page.copied('#traces_copy');
   assert.match(report, /^### authorization: token_stored$/m);
   assert.match(report, /grant_type: authorization_code/);
   assert.ok(!report.includes('My app'));
   await page.click('#traces_clear');
   await until('they are gone', () => page.visible('#traces_none'));
-  assert.deepEqual(await traces(id), []);
+  assert.deepEqual(await tokenkeep.traces(id), []);
   await page.page.close();
 });
 
@@ -88,11 +65,11 @@ test('a worker that is killed while the person signs in leaves a whole trace', a
   const id = await tokenkeep.addSandboxProfile('live_https');
   const flow = await tokenkeep.authorize(id);
   await flow.signIn();
-  await until('the beginning is written', async () => (await traces(id)).length === 1);
+  await until('the beginning is written', async () => (await tokenkeep.traces(id)).length === 1);
   await browser.killWorker();
   await flow.consent();
   assert.equal(await flow.outcome(), 'Token');
-  const [trace] = await ended(id, 1);
+  const [trace] = await tokenkeep.tracesEnded(id, 1);
   const steps = trace.steps.map(({ what }) => what);
   for (const what of ['started', 'authorization_request', 'worker_started', 'callback', 'token_answer', 'ended']) {
     assert.ok(steps.includes(what), `${what} in ${steps}`);

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 
+import { Manager } from './lib/manager.mjs';
 import { stage } from './lib/stage.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -22,21 +22,7 @@ beforeEach(async () => {
 async function startOver() {
   const { browser, tokenkeep } = on;
   await tokenkeep.startOver();
-  page = new Tokenkeep(browser, await browser.openExtensionPage('manager.html#transfer'));
-  await page.shown('view-transfer');
-}
-
-/** Puts a text into the field at once, as pasting does. */
-async function paste(text) {
-  await page.front();
-  await page.page.$eval(
-    '#import_text',
-    (field, value) => {
-      field.value = value;
-      field.dispatchEvent(new Event('input', { bubbles: true }));
-    },
-    text,
-  );
+  page = await Manager.at(browser, 'transfer');
 }
 
 async function stored() {
@@ -45,7 +31,7 @@ async function stored() {
 }
 
 test('a whole profile is recognized, shown without its secret, and added', async () => {
-  await paste(
+  await page.paste(
     `curl -X POST https://www.linkedin.com/oauth/v2/accessToken \\\n -d client_id=78abcdefghijkl --data-urlencode 'client_secret=${SECRET}' -d redirect_uri=https://app.tokenkeep.test/cb -d scope=openid -d code=x`,
   );
   assert.equal(await page.text('.found-name'), '78abcdefghijkl');
@@ -59,13 +45,12 @@ test('a whole profile is recognized, shown without its secret, and added', async
   assert.equal(profile.client_id, '78abcdefghijkl');
   assert.equal(profile.redirect_uri, 'https://app.tokenkeep.test/cb');
   assert.equal(profile.secret, SECRET);
-  await page.page.evaluate(() => void (location.hash = 'transfer'));
-  await page.shown('view-transfer');
-  assert.equal(await page.page.$eval('#import_text', (field) => field.value), '', 'what was pasted is forgotten');
+  await page.go('transfer', 'view-transfer');
+  assert.equal(await page.value('#import_text'), '', 'what was pasted is forgotten');
 });
 
 test('with something missing the form asks for it', async () => {
-  await paste(
+  await page.paste(
     'https://www.linkedin.com/oauth/v2/authorization?response_type=code&client_id=78abcdefghijkl&redirect_uri=https%3A%2F%2Fapp.tokenkeep.test%2Fcb&scope=openid%20profile&state=1',
   );
   assert.equal(await page.text('.found-add'), 'Complete and add');
@@ -77,13 +62,11 @@ test('with something missing the form asks for it', async () => {
   );
   assert.deepEqual(fields, ['78abcdefghijkl', '', 'https://app.tokenkeep.test/cb', 'openid profile']);
   await page.fillSetup({ client_secret: SECRET });
-  await page.click('#setup_save');
-  await page.shown('view-profiles');
+  await page.save();
   assert.equal((await stored())[0].secret, SECRET);
   // The next new profile begins empty.
-  await page.page.evaluate(() => void (location.hash = 'new'));
-  await page.shown('view-setup');
-  assert.equal(await page.page.$eval('#client_id', (field) => field.value), '');
+  await page.go('new', 'view-setup');
+  assert.equal(await page.value('#client_id'), '');
 });
 
 test('what can not be imported says why, and nothing is stored', async () => {
@@ -99,32 +82,30 @@ test('what can not be imported says why, and nothing is stored', async () => {
     ['{"tokenkeep":"profiles","version":1,"profiles":[{"client_id":7}]}', /profile 1, member “client_id”/],
     ['x'.repeat(1024 * 1024 + 1), /larger than 1 MiB/],
   ]) {
-    await paste(text);
+    await page.paste(text);
     assert.match(await page.text('#import_error'), words, text.slice(0, 60));
     assert.equal((await page.page.$$('.found')).length, 0);
   }
-  await paste('');
+  await page.paste('');
   assert.equal(await page.visible('#import_error'), false);
   assert.deepEqual(await stored(), []);
 });
 
 test('markup in a text stays text', async () => {
-  await paste(JSON.stringify({ name: '<img src=x onerror=alert(1)>', client_id: '<b>1</b>', '<i>': 'x' }));
+  await page.paste(JSON.stringify({ name: '<img src=x onerror=alert(1)>', client_id: '<b>1</b>', '<i>': 'x' }));
   assert.equal(await page.text('.found-name'), '<img src=x onerror=alert(1)>');
   assert.equal((await page.page.$$('#import_found img, #import_found b, #import_found i')).length, 0);
 });
 
 test('what is exported is imported again, from a file, without its secret', async () => {
-  const { tokenkeep, browser } = on;
+  const { tokenkeep } = on;
   await tokenkeep.front();
   await tokenkeep.addSandboxProfile('live_https', { name: 'One' });
   await tokenkeep.addSandboxProfile('unknown', { name: 'Two', scope: 'openid' });
   await page.front();
   await until('both show', async () => (await page.page.$$('#export_list input')).length === 2);
   await page.click('#export_list li:first-child input');
-  await page.click('#export_copy');
-  await until('it is copied', async () => (await page.text('#export_copy')) === 'Copied');
-  const file = await browser.readClipboard();
+  const file = await page.copied('#export_copy');
   assert.deepEqual(
     JSON.parse(file).profiles.map(({ name }) => name),
     ['Two'],

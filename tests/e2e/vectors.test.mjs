@@ -6,20 +6,14 @@ import { readFile } from 'node:fs/promises';
 import { beforeEach, describe, test } from 'node:test';
 
 import { Check } from './lib/check.mjs';
-import { stage } from './lib/stage.mjs';
+import { stage, startFresh } from './lib/stage.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
 const VECTORS = new URL('../vectors/diagnosis/', import.meta.url);
 const TEXTS = JSON.parse(await readFile(new URL('../../extension/_locales/en/messages.json', import.meta.url)));
 
-beforeEach(async () => {
-  const { tokenkeep, sandbox, browser } = on;
-  await browser.setPrompts('allow');
-  await tokenkeep.startOver();
-  await tokenkeep.grantHosts();
-  await sandbox.session(sandbox.ready.member.username);
-});
+beforeEach(() => startFresh(on));
 
 /** The cases of a file that are of this kind. */
 async function cases(name, kind) {
@@ -49,11 +43,8 @@ function same(finding, expected) {
 
 /** What starts a flow by a click on `button`; the flow gives a token. */
 async function press(id, button) {
-  const { tokenkeep, browser } = on;
-  const { ended } = await tokenkeep.engine();
-  const tabs = new Set((await browser.pages()).map(({ page }) => page));
-  await tokenkeep.click(button);
-  const flow = await tokenkeep.startedFlow(id, new Set([ended[id]?.flow]), tabs);
+  const { tokenkeep } = on;
+  const flow = await tokenkeep.flowBy(id, () => tokenkeep.click(button));
   const asks = until('LinkedIn asks or the flow ends', async () => (await flow.outcomeNow()) ?? ((await flow.tab()) && 'asks'));
   if ((await asks) === 'asks') await flow.consent().catch(() => {});
   assert.equal(await flow.outcome(), 'Token');
@@ -204,9 +195,8 @@ test('a dead token and its button: renewed by the refresh token, it works', asyn
   await sandbox.fault('userinfo', fault(evidence.answer));
   const failed = await check.test('failed');
   assert.equal(failed.button, said(finding, 'action'));
-  const before = await tokenkeep.storedToken(check.id);
   await tokenkeep.click(`${check.card} .token-check .finding-action`);
-  await until('a new token is stored', async () => (await tokenkeep.storedToken(check.id)) !== before);
+  await check.renewed();
   await until('of the old one nothing is said', async () => (await check.shown()).state === 'none');
   await check.test('works');
 });

@@ -98,15 +98,40 @@ impl<'a> Stage<'a> {
         process::run(&mut command)
     }
 
-    /// Many flows with faults in one browser.
-    pub(crate) fn soak(&self, browser: Browser, flows: u32, seed: Option<u32>) -> Result<ExitStatus> {
-        let mut command = self.driver("soak.mjs", browser)?;
-        command.args(["--flows", &flows.to_string()]);
+    /// Many flows with faults, or many kills, in one browser.
+    pub(crate) fn soak(&self, browser: Browser, soak: Soak, seed: Option<u32>) -> Result<ExitStatus> {
+        let mut command = match soak {
+            Soak::Flows(flows) => {
+                let mut command = self.driver("soak.mjs", browser)?;
+                command.args(["--flows", &flows.to_string()]);
+                command
+            }
+            Soak::Kills { worker, browser: whole } => {
+                let mut command = self.driver("faults.mjs", browser)?;
+                command.args(["--worker-kills", &worker.to_string()]);
+                command.args(["--browser-kills", &whole.to_string()]);
+                command
+            }
+        };
         if let Some(seed) = seed {
             command.args(["--seed", &seed.to_string()]);
         }
         process::status(&mut command)
     }
+}
+
+/// What a soak does.
+#[derive(Clone, Copy)]
+pub(crate) enum Soak {
+    /// So many flows, a third of them with the worker killed.
+    Flows(u32),
+    /// So many kills of the worker and of the whole browser.
+    Kills {
+        /// Of the worker.
+        worker: u32,
+        /// Of the browser.
+        browser: u32,
+    },
 }
 
 /// `cargo xtask demo`
@@ -122,8 +147,8 @@ pub(crate) fn demo(workspace: &Workspace, browser: Browser, headless: bool) -> R
 }
 
 /// `cargo xtask soak`
-pub(crate) fn soak(workspace: &Workspace, browser: Browser, flows: u32, seed: Option<u32>) -> Result<ExitCode> {
-    on_stage(workspace, browser, |stage| stage.soak(browser, flows, seed))
+pub(crate) fn soak(workspace: &Workspace, browser: Browser, soak: Soak, seed: Option<u32>) -> Result<ExitCode> {
+    on_stage(workspace, browser, |stage| stage.soak(browser, soak, seed))
 }
 
 /// `cargo xtask bench`

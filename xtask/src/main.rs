@@ -2,7 +2,8 @@
 //!
 //! This file is the command line only. `workspace` knows where things are, `process` runs other programs, `setup`
 //! installs what is missing, `build` makes the two unpacked extensions, `manifest` their manifests, `package` the store
-//! packages, `lint` and `test` check, and `drivers` starts the programs of `tests/e2e` in real browsers.
+//! packages, `lint`, `test`, `simulate` and `fuzz` check, and `drivers` starts the programs of `tests/e2e` in real
+//! browsers.
 
 #![allow(clippy::print_stdout, reason = "a build tool talks to the person who started it")]
 #![allow(clippy::print_stderr, reason = "a build tool talks to the person who started it")]
@@ -10,21 +11,25 @@
 mod browser;
 mod build;
 mod drivers;
+mod fuzz;
 mod lint;
 mod manifest;
 mod package;
 mod process;
 mod progress;
 mod setup;
+mod simulate;
 mod test;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::browser::Browser;
+use crate::drivers::Soak;
 use crate::test::Part;
 use crate::workspace::Workspace;
 
@@ -59,7 +64,21 @@ enum Command {
     /// Make the store packages dist/tokenkeep-chromium.zip and dist/tokenkeep-firefox.zip and check their sizes
     Dist(DistArgs),
     /// Run many flows with faults and killed workers, and count what was lost or leaked
+    ///
+    /// With --faults: kill the worker, then the whole browser, at random moments of sign-in and renewal, and compare what is
+    /// stored with what stood there before and with what the authorization server gave out.
     Soak(SoakArgs),
+    /// Run the engine through random schedules of clicks, faults and kills, and check after each step that nothing was lost
+    ///
+    /// The world around it is a model: browser, storage, authorization server. A failure prints the smallest schedule and
+    /// the seed that gives it; `--runs 5000 --seed` with that seed shows it again.
+    Simulate(SimulateArgs),
+    /// Run millions of changed vectors through every parser and format that reads outside input
+    ///
+    /// None may panic, hang, take more than 8 MiB at once, or break what must hold of every input, such as that what was
+    /// accepted is written as it was read. A failure is printed with its input, made smaller, and with the command that runs
+    /// it again; the exit code is then 1. The same seed runs the same inputs.
+    Fuzz(FuzzArgs),
     /// Measure popup, capture and sizes against the budgets
     Bench(BenchArgs),
     /// Take pictures of every page in every state (target/screenshots/<browser>) and check that nothing is cut off
@@ -107,9 +126,53 @@ struct SoakArgs {
     /// How many flows to run
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     flows: u32,
+    /// Kill worker and browser instead, and look at what is stored
+    #[arg(long, conflicts_with = "flows")]
+    faults: bool,
+    /// How often --faults kills the worker
+    #[arg(long, default_value_t = 500, requires = "faults")]
+    worker_kills: u32,
+    /// How often --faults kills the browser
+    #[arg(long, default_value_t = 100, requires = "faults")]
+    browser_kills: u32,
     /// Start of the random choices: repeats an earlier run's order
     #[arg(long)]
     seed: Option<u32>,
+}
+
+#[derive(Args)]
+struct SimulateArgs {
+    /// How many schedules to run
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Start of the random choices [default: the time, so that each call tries others]
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[derive(Args)]
+struct FuzzArgs {
+    /// How many inputs for each target
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    runs: u64,
+    /// Only this target (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    target: Vec<String>,
+    /// Start of the random choices: repeats an earlier run
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Run this one of the target's inputs again, with the seed that it had
+    #[arg(long, value_name = "NUMBER", requires = "seed", requires = "target")]
+    run: Option<u64>,
+    /// Run the bytes of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "run", requires = "target")]
+    input: Option<PathBuf>,
+    /// How many processes work at once; as many as there are processors by default
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    jobs: Option<u64>,
+    /// List the targets
+    #[arg(long)]
+    list: bool,
 }
 
 #[derive(Args)]
@@ -161,7 +224,19 @@ fn run(command: Command) -> Result<ExitCode> {
                 package::check_reproducible(&workspace, &tools, &packages)?;
             }
         }
-        Command::Soak(args) => return drivers::soak(&workspace, args.browser, args.flows, args.seed),
+        Command::Soak(args) => {
+            let soak = if args.faults {
+                Soak::Kills {
+                    worker: args.worker_kills,
+                    browser: args.browser_kills,
+                }
+            } else {
+                Soak::Flows(args.flows)
+            };
+            return drivers::soak(&workspace, args.browser, soak, args.seed);
+        }
+        Command::Simulate(args) => simulate::simulate(&workspace, args.runs, args.seed)?,
+        Command::Fuzz(args) => return fuzz::fuzz(&workspace, &args),
         Command::Bench(args) => return drivers::bench(&workspace, args.browser),
         Command::Screenshots(args) => {
             return drivers::screenshots(&workspace, args.browser, args.only.as_deref());

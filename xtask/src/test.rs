@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::browser::Browser;
-use crate::drivers::Stage;
+use crate::drivers::{Soak, Stage};
 use crate::lint;
 use crate::package::{self, Packages};
 use crate::process;
@@ -20,6 +20,9 @@ use crate::workspace::Workspace;
 
 /// How many flows the soak of a test run has; `cargo xtask soak` runs more.
 const SOAK_FLOWS: u32 = 15;
+
+/// How many kills; `cargo xtask soak --faults` has more.
+const SOAK_KILLS: Soak = Soak::Kills { worker: 20, browser: 3 };
 
 /// How Chromium is started for the WebAssembly tests.
 const WEBDRIVER: &str = include_str!("../webdriver.json");
@@ -192,8 +195,10 @@ impl<'a> Run<'a> {
     }
 
     fn soak(&mut self, browser: Browser) -> Result<()> {
-        let status = self.stage()?.soak(browser, SOAK_FLOWS, None)?;
-        ensure!(status.success(), "the soak in {browser} failed: {status}");
+        for soak in [Soak::Flows(SOAK_FLOWS), SOAK_KILLS] {
+            let status = self.stage()?.soak(browser, soak, None)?;
+            ensure!(status.success(), "the soak in {browser} failed: {status}");
+        }
         Ok(())
     }
 }

@@ -3,6 +3,8 @@
 //! `#profiles`, `#new`, `#profile=<id>`, `#transfer`, `#traces`, `#settings`. A section is a link in the navigation, a `<section>` named
 //! `view-<name>`, and a line in [`redraw`].
 
+use std::cell::RefCell;
+
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, EventTarget, HtmlElement, HtmlInputElement, KeyboardEvent};
 
@@ -11,6 +13,7 @@ use super::{dom, report, rows, settings, show_view, traces, transfer, with};
 use crate::browser::dom::{by_id, document, for_each, set_attribute};
 
 /// What the address names.
+#[derive(Clone)]
 enum Route {
     Profiles,
     New,
@@ -48,6 +51,12 @@ impl Route {
     }
 }
 
+thread_local! {
+    /// The section that the page has come to. The address is ahead of it for a moment: what is drawn meanwhile, because
+    /// something in storage has changed, belongs to the old section.
+    static SECTION: RefCell<Route> = const { RefCell::new(Route::Profiles) };
+}
+
 /// Goes to another section.
 pub(super) fn go(hash: &str) -> Result<(), JsValue> {
     web_sys::window().map_or(Ok(()), |window| window.location().set_hash(hash))
@@ -82,6 +91,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
 /// Takes the address: which section, and what its form is about. A person who followed a link hears its heading.
 pub(super) fn arrive(followed: bool) -> Result<(), JsValue> {
     let route = Route::now();
+    SECTION.with(|section| section.borrow_mut().clone_from(&route));
     with(|page| {
         page.form = match &route {
             Route::New => Some(transfer::take_draft().map_or_else(Form::new, Form::imported)),
@@ -121,7 +131,7 @@ pub(super) fn arrive(followed: bool) -> Result<(), JsValue> {
 pub(super) fn redraw() -> Result<(), JsValue> {
     let (empty, form) = with(|page| (page.index.entries.is_empty(), page.form.is_some()));
     rows::draw_toast()?;
-    match Route::now() {
+    match SECTION.with(|section| section.borrow().clone()) {
         // Saved, given up, or deleted elsewhere.
         Route::New | Route::Edit(_) if !form => go("profiles"),
         Route::New | Route::Edit(_) => {

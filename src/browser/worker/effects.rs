@@ -71,7 +71,7 @@ pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<O
             });
             return Ok(None);
         }
-        Effect::StoreToken { profile, token } => {
+        Effect::StoreToken { profile, token, .. } => {
             let stored = write(&local(), &[(&vault::token_key(&profile), token.to_plain())]);
             answer(stored).await?;
             // A look reads every token: with a thousand it would stand in the way of what shows this one.

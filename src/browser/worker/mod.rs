@@ -230,7 +230,10 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
         }
         Command::DeleteProfile { profile } => {
             delete(&profile).await?;
-            Some(Event::ProfileDeleted(profile))
+            Some(Event::ProfileDeleted {
+                profile,
+                for_good: false,
+            })
         }
         Command::UndoDelete { profile } => {
             undo_delete(&profile).await?;

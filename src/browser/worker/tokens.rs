@@ -15,6 +15,8 @@ use super::super::api::{answer, api, granted, object, property, words};
 use super::super::storage::{local, read, write};
 use super::super::{clock, entropy, texts};
 use super::effects::set_alarm;
+use super::profiles::gone;
+use super::trash::in_trash;
 use super::{PAGE, dispatch, start, with};
 
 /// The alarm for the next look at the stored tokens.
@@ -177,7 +179,13 @@ fn show_badge(badge: Badge) -> Result<(), JsValue> {
 pub(super) async fn new_flow(id: &str, renews: Option<StoredToken>) -> Result<NewFlow, JsValue> {
     let (profile_key, secret_key) = (vault::profile_key(id), vault::secret_key(id));
     let records = read(&local(), &[&profile_key, &secret_key]).await?;
-    let gone = || js_sys::Error::new("this profile is no longer there");
+    // The records of a deleted profile stand until the trash is emptied.
+    if in_trash()
+        .await?
+        .is_some_and(|(entry, deleted)| deleted && entry.id == id)
+    {
+        return Err(gone());
+    }
     let mut profile: Profile = records.get(&profile_key)?.ok_or_else(gone)?;
     let provider = provider::by_id(&profile.provider).ok_or_else(gone)?;
     let secret: Option<SecretRecord> = records.get(&secret_key)?;

@@ -7,9 +7,15 @@ use super::pairs::Pairs;
 use super::{ImportError, Imported, Kind, at_least_one, authorization_url, own};
 
 pub(super) fn import(json: &str) -> Result<Vec<Imported>, ImportError> {
-    let json: Plain = serde_json::from_str(json).map_err(|error| ImportError::NotJson {
-        line: error.line(),
-        column: error.column(),
+    let json = Plain::from_others(json.as_bytes()).map_err(|error| {
+        if error.is_data() {
+            ImportError::TooLarge
+        } else {
+            ImportError::NotJson {
+                line: error.line(),
+                column: error.column(),
+            }
+        }
     })?;
     if json.get("tokenkeep").is_some() {
         return own::import(&json);
@@ -48,7 +54,7 @@ fn kind(json: &Plain) -> Kind {
 
 /// The names and values of a JSON object in another text.
 pub(super) fn members(text: &str) -> Vec<(String, String)> {
-    let json = serde_json::from_str::<Plain>(text);
+    let json = Plain::from_others(text.as_bytes());
     json.map(|json| direct(&json)).unwrap_or_default()
 }
 

@@ -1,32 +1,12 @@
 // The test of a token, on its card.
 
+import { Holder } from './holder.mjs';
 import { until } from './until.mjs';
 
-const API = 'https://api.linkedin.com/*';
-
-/** The card of a profile with a token, as far as its test and its revocation go. */
-export class Check {
-  constructor(tokenkeep, id) {
-    this.tokenkeep = tokenkeep;
-    this.id = id;
-    this.card = tokenkeep.card(id);
-  }
-
-  /** An authorized profile, with its card open and the API's host not yet granted. */
-  static async of(tokenkeep, more = {}) {
-    const id = await tokenkeep.addSandboxProfile('live_https', more);
-    await (await tokenkeep.authorize(id)).complete();
-    await tokenkeep.inState(id, 'token');
-    await tokenkeep.expand(id);
-    return new Check(tokenkeep, id);
-  }
-
-  async record() {
-    return (await this.tokenkeep.local(`check:${this.id}`))[`check:${this.id}`];
-  }
-
-  change(members) {
-    return this.tokenkeep.changeToken(this.id, members);
+/** Its card as far as the token's test and its revocation go. */
+export class Check extends Holder {
+  record() {
+    return this.tokenkeep.record(`check:${this.id}`);
   }
 
   /** What the card says of the test. */
@@ -66,10 +46,8 @@ export class Check {
     });
   }
 
-  async openRevoke() {
-    await this.tokenkeep.page.$eval(`${this.card} .revoke`, (more) => {
-      more.open = true;
-    });
+  openRevoke() {
+    return this.tokenkeep.unfold(`${this.card} .revoke`);
   }
 
   /** Presses Try to revoke and waits for what is said of it. */
@@ -95,9 +73,5 @@ export class Check {
     return log
       .filter(({ host, path }) => host === 'api.linkedin.com' || /introspectToken|revoke$/.test(path))
       .map(({ method, path }) => `${method} ${path}`);
-  }
-
-  async dropApi() {
-    await this.tokenkeep.removeHosts([API]);
   }
 }

@@ -238,6 +238,38 @@ export class Firefox {
     );
   }
 
+  /** Keeps notifications for `clickNotification`: headless, the browser's own service closes them at once. */
+  async keepNotifications() {
+    await this.chrome(() => {
+      if (window.keptAlerts) return;
+      window.keptAlerts = new Map();
+      const service = {
+        QueryInterface: ChromeUtils.generateQI(['nsIAlertsService']),
+        showAlert(alert, observer) {
+          window.keptAlerts.set(alert.name, observer);
+          observer.observe(null, 'alertshow', alert.name);
+        },
+        closeAlert(name) {
+          window.keptAlerts.get(name)?.observe(null, 'alertfinished', name);
+          window.keptAlerts.delete(name);
+        },
+      };
+      Components.manager.QueryInterface(Ci.nsIComponentRegistrar).registerFactory(
+        Services.uuid.generateUUID(),
+        '',
+        '@mozilla.org/alerts-service;1',
+        { QueryInterface: ChromeUtils.generateQI(['nsIFactory']), createInstance: (iid) => service.QueryInterface(iid) },
+      );
+    });
+  }
+
+  /** Tells the extension what the browser's service tells it when a person clicks. */
+  async clickNotification(name) {
+    // Its icon is loaded first.
+    await until('the notification is shown', () => this.chrome((wanted) => window.keptAlerts.has(wanted), name));
+    await this.chrome((wanted) => window.keptAlerts.get(wanted).observe(null, 'alertclickcallback', wanted), name);
+  }
+
   async newPage() {
     return this.browser.newPage();
   }
@@ -255,11 +287,13 @@ export class Firefox {
         triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal(),
       });
     }, address);
+    // What stands behind the # is the page's own to change.
+    const bare = (url) => url.split('#')[0];
     let seen;
     const page = await until(`${address} is open`, async () => {
       seen = (await this.#contexts()).filter(({ context }) => !before.has(context));
       const known = await this.browser.pages();
-      const { context } = seen.find(({ url }) => url === address) ?? {};
+      const { context } = seen.find(({ url }) => bare(url) === bare(address)) ?? {};
       return known.find((candidate) => candidate.mainFrame()._id === context);
     }).catch((error) => {
       // Puppeteer may not know of a tab that Firefox has.

@@ -1,6 +1,6 @@
 // The manager (manager.html in a tab), and what a person does with it.
 
-import { Tokenkeep } from './tokenkeep.mjs';
+import { Tokenkeep, fill } from './tokenkeep.mjs';
 import { until } from './until.mjs';
 
 /** The manager shares its form, and what is stored, with the popup. */
@@ -19,6 +19,19 @@ export class Manager extends Tokenkeep {
       location.hash = wanted;
     }, hash);
     await this.shown(view);
+  }
+
+  /** Opens one at a section. */
+  static async at(browser, section) {
+    const manager = await Manager.open(browser, `#${section}`);
+    await manager.shown(`view-${section}`);
+    return manager;
+  }
+
+  /** Puts a text into the import's field. */
+  async paste(text) {
+    await this.front();
+    await fill(this.page, '#import_text', text);
   }
 
   row(id) {
@@ -59,10 +72,6 @@ export class Manager extends Tokenkeep {
       const { activeElement: focused } = document;
       return { id: focused.id, class: focused.classList[0], profile: focused.closest('.row')?.dataset.profile };
     });
-  }
-
-  value(selector) {
-    return this.page.$eval(selector, (field) => field.value);
   }
 
   /** What stands in storage under a profile's keys. */

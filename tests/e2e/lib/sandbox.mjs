@@ -103,6 +103,11 @@ export class Sandbox {
     return this.#call('POST', '/faults', { endpoint, times, fault });
   }
 
+  /** What a client or a token is answered at an endpoint, byte by byte (see lib/hostile.mjs). */
+  hostile(answers) {
+    return this.#call('POST', '/hostile', answers);
+  }
+
   /** Switches, such as `navigations_only`; those left out are off. */
   quirks(switches) {
     return this.#call('POST', '/quirks', switches);

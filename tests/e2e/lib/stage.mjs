@@ -15,6 +15,14 @@ export function onlyIn(browser, reason) {
   return BROWSER === browser ? {} : { skip: reason };
 }
 
+/** The first run again, with the hosts granted and the member signed in; `null`: signed in by cookie, if at all. */
+export async function startFresh({ tokenkeep, sandbox, browser }, member = sandbox.ready.member.username) {
+  await browser.setPrompts('allow');
+  await tokenkeep.startOver();
+  await tokenkeep.grantHosts();
+  await sandbox.session(member);
+}
+
 /**
  * Starts sandbox and browser for the tests of a file and ends them after the last. The result holds `sandbox`, `browser`
  * and `tokenkeep`: a page of the extension at its first run, with the hosts granted.

@@ -1,5 +1,7 @@
 // The extension's page (popup.html in a tab), and what a person does with it and with LinkedIn's pages.
 
+import assert from 'node:assert/strict';
+
 import { until } from './until.mjs';
 
 /** Clicks something that may take its own page away. */
@@ -25,8 +27,21 @@ export async function closeOthers(browser, kept) {
   }
 }
 
-/** Puts a value into a field as typing would, at once. */
-async function fill(page, selector, value) {
+/** Counts the tabs that open while something is done; afterwards there must be those of before. */
+export async function tabsOpened(browser, act) {
+  const addresses = async () => (await browser.pages()).map(({ url }) => url).sort();
+  const before = await addresses();
+  let opened = 0;
+  const count = (target) => (opened += target.type() === 'page' ? 1 : 0);
+  browser.browser.on('targetcreated', count);
+  await act();
+  browser.browser.off('targetcreated', count);
+  assert.deepEqual(await addresses(), before);
+  return opened;
+}
+
+/** Puts a value into a field as typing or pasting would, at once. */
+export async function fill(page, selector, value) {
   await page.$eval(
     selector,
     (field, text) => {
@@ -109,8 +124,80 @@ export class Tokenkeep {
     return this.page.$eval(selector, (element) => element.textContent.trim());
   }
 
+  value(selector) {
+    return this.page.$eval(selector, (field) => field.value);
+  }
+
   visible(selector) {
     return this.page.evaluate((css) => Boolean(document.querySelector(css)?.checkVisibility()), selector);
+  }
+
+  /** Opens a part that is closed at first. */
+  unfold(selector) {
+    return this.page.$eval(selector, (details) => void (details.open = true));
+  }
+
+  /** Clicks a button that copies; returns what is on the clipboard. */
+  async copied(button) {
+    await this.click(button);
+    await until('it is copied', async () => (await this.text(button)) === 'Copied');
+    return this.browser.readClipboard();
+  }
+
+  // --- the worker ---
+
+  /** Sends a command, as the page's own script does. */
+  send(message) {
+    return this.page.evaluate((wanted) => chrome.runtime.sendMessage(wanted), message);
+  }
+
+  /** Sends commands at once; returns the answers. */
+  sendAll(messages) {
+    return this.page.evaluate((list) => Promise.all(list.map((message) => chrome.runtime.sendMessage(message))), messages);
+  }
+
+  /** A new profile of the sandbox's ordinary app, as the form sends it. */
+  newProfile(more = {}) {
+    const { app, redirect_hosts: hosts } = this.sandbox.ready;
+    const draft = {
+      name: '',
+      provider: 'linkedin',
+      client_id: app.client_id,
+      client_secret: app.client_secret,
+      redirect_uri: hosts.live_https,
+      scope: 'openid profile email',
+      ...more,
+    };
+    return { SaveProfile: { id: null, draft, authorize: false } };
+  }
+
+  /** Sends one and returns its id. */
+  async sendProfile(more) {
+    const reply = await this.send(this.newProfile(more));
+    if (!reply.Saved) throw new Error(`the profile was not saved: ${JSON.stringify(reply)}`);
+    return reply.Saved.profile;
+  }
+
+  /** Has the worker look at the tokens soon, as its own alarm would. */
+  ring() {
+    return this.page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1500 }));
+  }
+
+  /** Waits until it has, and has planned the next look. */
+  looked() {
+    return until('the tokens were looked at', async () =>
+      (await this.alarms()).some((alarm) => alarm.name === 'tokens' && alarm.scheduledTime > Date.now() + 60_000),
+    );
+  }
+
+  /** Waits, all pages closed and the worker stopped, until something has happened by itself; then opens the page again. */
+  async asleep(what, condition, options) {
+    // A browser needs a tab.
+    await this.browser.newPage();
+    await this.page.close();
+    await this.browser.killWorker();
+    await until(what, condition, options);
+    this.page = (await Tokenkeep.open(this.browser)).page;
   }
 
   // --- set-up ---
@@ -131,6 +218,11 @@ export class Tokenkeep {
     if ((await this.view()) === 'view-home') await this.click('#add_profile');
     await this.fillSetup(profile);
     await this.click('#setup_save');
+    return this.saved(before);
+  }
+
+  /** Waits for a profile that is not among those before, and for its card; returns its id. */
+  async saved(before = new Set()) {
     const id = await until('the profile is saved', async () =>
       (await this.index()).map((entry) => entry.id).find((entry) => !before.has(entry)),
     );
@@ -161,7 +253,20 @@ export class Tokenkeep {
     });
   }
 
-  // --- what is stored (read only) ---
+  /** Opens a profile's form from its card. */
+  async edit(id) {
+    await this.expand(id);
+    await this.click(`${this.card(id)} .profile-edit`);
+    await this.shown('view-setup');
+  }
+
+  /** Saves the form of an edit. */
+  async save() {
+    await this.click('#setup_save');
+    await this.shown('view-home');
+  }
+
+  // --- what is stored ---
 
   async index() {
     const { index } = await this.local('index');
@@ -170,6 +275,35 @@ export class Tokenkeep {
 
   local(keys = null) {
     return this.page.evaluate((wanted) => chrome.storage.local.get(wanted), keys);
+  }
+
+  async record(key) {
+    return (await this.local(key))[key];
+  }
+
+  /** Changes members of a record, in a token's record those of the token, as if time had gone by or another had written. */
+  change(key, members) {
+    return this.page.evaluate(
+      async (name, more) => {
+        const { [name]: record } = await chrome.storage.local.get(name);
+        Object.assign(record.token ?? record, more);
+        await chrome.storage.local.set({ [name]: record });
+      },
+      key,
+      members,
+    );
+  }
+
+  async traces(id) {
+    return (await this.record(`trace:${id}`)) ?? [];
+  }
+
+  /** Waits for so many traces that have ended. */
+  tracesEnded(id, count) {
+    return until(`${count} traces have ended`, async () => {
+      const all = await this.traces(id);
+      return all.length === count && all.every(({ outcome }) => outcome !== null) && all;
+    });
   }
 
   /** The worker's own record: flows, ended, guards. */
@@ -190,52 +324,9 @@ export class Tokenkeep {
     return this.page.evaluate(() => chrome.alarms.getAll());
   }
 
-  /** The stored record of a profile's token. */
-  async tokenRecord(profile) {
-    const key = `token:${profile}`;
-    return (await this.local(key))[key];
-  }
-
   /** The stored access token of a profile. */
   async storedToken(profile) {
-    return (await this.tokenRecord(profile))?.token.access_token;
-  }
-
-  /** Waits for another token of a profile than this record's. */
-  renewed(profile, before) {
-    return until('a new token is stored', async () => {
-      const now = await this.tokenRecord(profile);
-      return now.token.access_token !== before.token.access_token && now;
-    });
-  }
-
-  // --- what is stored, changed as if time had gone by or another hand had written ---
-
-  /** Changes one record by `how`, which gets it and may return another one. */
-  async changeRecord(key, how) {
-    const { [key]: record } = await this.local(key);
-    const changed = how(record) ?? record;
-    await this.page.evaluate((name, value) => chrome.storage.local.set({ [name]: value }), key, changed);
-  }
-
-  changeToken(profile, members) {
-    return this.changeRecord(`token:${profile}`, ({ token }) => void Object.assign(token, members));
-  }
-
-  changeProfile(profile, members) {
-    return this.changeRecord(`profile:${profile}`, (record) => void Object.assign(record, members));
-  }
-
-  /** Has the worker look at the tokens in a moment, as its own alarm would. */
-  ring() {
-    return this.page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 1500 }));
-  }
-
-  /** Waits until the worker has looked at the tokens and planned the next look. */
-  looked() {
-    return until('the tokens were looked at', async () =>
-      (await this.alarms()).some(({ name, scheduledTime }) => name === 'tokens' && scheduledTime > Date.now() + 60_000),
-    );
+    return (await this.record(`token:${profile}`))?.token.access_token;
   }
 
   // --- permissions ---
@@ -297,22 +388,23 @@ export class Tokenkeep {
     });
   }
 
-  async pressRenew(id) {
-    await this.expand(id);
-    await this.click(`${this.card(id)} .profile-renew`);
-  }
-
   // --- a flow ---
 
   /** Clicks what starts a flow and returns it once it is known to the worker. */
   async authorize(id) {
-    const before = await this.engine();
-    const known = new Set([...Object.keys(before.flows), before.ended[id]?.flow]);
-    const tabs = new Set((await this.browser.pages()).map(({ page }) => page));
     // With a token the main action copies it.
     const state = await this.inState(id, 'ready', 'token', 'expired', 'failed', 'waiting_permission');
     if (state === 'token') await this.expand(id);
-    await this.click(`${this.card(id)} ${state === 'token' ? '.profile-authorize' : '.profile-main'}`);
+    const button = `${this.card(id)} ${state === 'token' ? '.profile-authorize' : '.profile-main'}`;
+    return this.flowBy(id, () => this.click(button));
+  }
+
+  /** The flow that `start` starts, once it is known to the worker. */
+  async flowBy(id, start) {
+    const before = await this.engine();
+    const known = new Set([...Object.keys(before.flows), before.ended[id]?.flow]);
+    const tabs = new Set((await this.browser.pages()).map(({ page }) => page));
+    await start();
     return this.startedFlow(id, known, tabs);
   }
 
@@ -445,6 +537,17 @@ export class Flow {
       requests: requests.map(({ method, host, path, status }) => `${method} ${host}${path} ${status}`),
     };
     return `${message}; ${JSON.stringify(found)}`;
+  }
+
+  /** The page of ours that comes in the place of the flow's tab. */
+  async resultPage() {
+    const address = `${this.browser.origin}/popup.html#${this.id}`;
+    const page = await until('the result page is open', async () =>
+      (await this.browser.pages()).find(({ url }) => url === address)?.page,
+    );
+    const result = new Tokenkeep(this.browser, page);
+    await result.shown('view-home');
+    return result;
   }
 
   /** Everything from the consent page on; the flow must give a token. */

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
  * Polls until `condition` gives something truthy, and returns it. An exception counts as "not yet", so that a page
  * that is being replaced can be asked; the last one is named when time runs out.
  */
-export async function until(what, condition, { timeout = 15_000, every = 15 } = {}) {
+export async function until(what, condition, { timeout = 40_000, every = 15 } = {}) {
   const deadline = performance.now() + timeout;
   let last;
   for (;;) {

@@ -13,6 +13,7 @@
 //! | `POST /clock` | `offset_s` | moves the clock |
 //! | `POST /redirect` | [`Delivery`] | how answers reach the redirect URI |
 //! | `POST /faults` | [`Planned`] | one more fault; `DELETE` clears them |
+//! | `POST /hostile` | a list of [`Hostile`] | answers that are written byte by byte, for a client or a token |
 //! | `POST /quirks` | [`Quirks`] | switches; those left out are off |
 //! | `POST /pages` | `host`, `path`, `body`, and `status`, `content_type`, `headers` | serves a page |
 
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 
 use crate::delivery::{Delivery, StateDefect};
 use crate::faults::Planned;
+use crate::hostile::Hostile;
 use crate::http::{Host, Reply, Request};
 use crate::random;
 use crate::server::Shared;
@@ -150,6 +152,13 @@ pub(crate) fn control(shared: &Shared, request: &Request) -> Reply {
             state.faults.clear();
             Ok(json!(state.faults))
         }
+        (&Method::POST, "/hostile") => read::<Vec<Hostile>>(request).map(|answers| {
+            let set = answers.len();
+            for answer in answers {
+                state.hostile.put(answer);
+            }
+            json!({"set": set})
+        }),
         (&Method::POST, "/quirks") => read::<Quirks>(request).map(|quirks| {
             state.quirks = quirks;
             json!(state.quirks)

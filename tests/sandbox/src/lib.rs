@@ -12,6 +12,7 @@ mod authorization;
 mod control;
 mod delivery;
 mod faults;
+mod hostile;
 mod http;
 mod introspection;
 mod log;

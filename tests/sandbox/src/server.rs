@@ -1,6 +1,7 @@
 //! Connections, and the way of a request: log it, count it, take its fault, answer it.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::authorization::{self, Flow};
 use crate::delivery::{self, CHAINED_PATH};
 use crate::faults::{Body, Endpoint, Fault, Reset, response, send};
+use crate::hostile::{self, Step};
 use crate::http::{Host, Reply, Request};
 use crate::state::{Page, Secret, State};
 use crate::{control, introspection, oidc, pages, rest, token};
@@ -86,16 +88,27 @@ async fn control_request(shared: &Shared, request: hyper::Request<Incoming>) -> 
 
 /// Serves one connection of one host until it ends.
 pub(crate) async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>, host: Host) {
-    let service = service_fn(|request| handle(&shared, host, request));
+    let raw = Mutex::new(None);
+    let service = service_fn(|request| Box::pin(handle(&shared, host, &raw, request)));
+    let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let ended = poll_fn(|context| served.poll_without_shutdown(context)).await;
+    let mut stream = served.into_parts().io.into_inner();
+    let steps = raw.into_inner().unwrap_or_else(PoisonError::into_inner);
     // A client that leaves is no error of ours, and a reset is what a test asked for.
-    drop(
-        http1::Builder::new()
-            .serve_connection(TokioIo::new(stream), service)
-            .await,
-    );
+    drop(match (steps, ended) {
+        (Some(steps), _) => hostile::play(steps, &mut stream).await,
+        (None, Ok(())) => stream.shutdown().await,
+        (None, Err(_)) => Ok(()),
+    });
 }
 
-async fn handle(shared: &Shared, host: Host, request: hyper::Request<Incoming>) -> Result<Response<Body>, Reset> {
+/// Answers a request. `raw` takes what is to be written in the place of an answer, once this has failed.
+async fn handle(
+    shared: &Shared,
+    host: Host,
+    raw: &Mutex<Option<Vec<Step>>>,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Body>, Reset> {
     let request = Request::read(host, request).await;
     let (fault, real) = {
         let mut state = shared.state();
@@ -110,6 +123,11 @@ async fn handle(shared: &Shared, host: Host, request: hyper::Request<Incoming>) 
             endpoint(&request)
         };
         count(&mut state, &request, endpoint);
+        if let Some(steps) = state.hostile.of(endpoint, &request) {
+            state.log.settle(id, None, Some("hostile"));
+            *raw.lock().unwrap_or_else(PoisonError::into_inner) = Some(steps);
+            return Err(Reset);
+        }
         let fault = state.faults.take(endpoint);
         let real = fault.as_ref().is_none_or(Fault::keeps_answer).then(|| match page {
             Some(page) => show(page),

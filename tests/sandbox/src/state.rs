@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::Delivery;
 use crate::faults::Faults;
+use crate::hostile;
 use crate::log::{Counters, Log};
 use crate::{random, seed};
 
@@ -235,6 +236,7 @@ pub(crate) struct State {
     pub(crate) delivery: Delivery,
     pub(crate) quirks: Quirks,
     pub(crate) faults: Faults,
+    pub(crate) hostile: hostile::Answers,
     pub(crate) pages: HashMap<(String, String), Page>,
     pub(crate) counters: Counters,
     pub(crate) log: Log,
@@ -265,6 +267,7 @@ impl State {
             delivery: Delivery::default(),
             quirks: Quirks::default(),
             faults: Faults::default(),
+            hostile: hostile::Answers::default(),
             pages: HashMap::new(),
             counters: Counters::default(),
             log: Log::default(),

@@ -13,6 +13,7 @@ mod code_exchange;
 mod control;
 mod endpoints;
 mod faults;
+mod hostile;
 mod introspection;
 mod oidc;
 mod program;
