@@ -368,7 +368,7 @@ test('what was sealed but is no backup is refused', async () => {
 test('of each conflict mine is kept, the backup’s taken, or both', async () => {
   for (const id of ['a1', 'b2', 'c3', 'd4', 'e5']) await put(id);
   const { file } = await backUp();
-  const change = (key, members) => manager.changeRecord(key, (record) => void Object.assign(record, members));
+  const change = (key, members) => manager.change(key, members);
   await change('profile:a1', { name: 'Mine' });
   await change('secret:b2', { client_secret: 'WPL-newer-secret' });
   await change('profile:c3', { redirect_uri: 'https://other.tokenkeep.test/cb', renew_in_tab: true });
