@@ -292,6 +292,8 @@ fn every_text_is_used_and_every_key_exists() {
             ("error_provider_", ""),
             ("import_error_", ""),
             ("import_kind_", ""),
+            ("backup_error_", ""),
+            ("strength_", ""),
             ("trace_step_", ""),
             ("error_label_", ""),
             ("error_icon_", ""),

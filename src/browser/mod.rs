@@ -3,7 +3,7 @@
 //! It carries bytes, times and clicks between the platform and the pure rooms, and decides nothing about OAuth.
 
 #![cfg_attr(
-    not(all(feature = "worker", feature = "popup", feature = "manager")),
+    not(all(feature = "worker", feature = "popup", feature = "manager", feature = "safe")),
     allow(dead_code, reason = "each of the modules that ship uses a part")
 )]
 
@@ -14,6 +14,8 @@ mod entropy;
 mod fetch;
 #[cfg(any(feature = "popup", feature = "manager"))]
 mod page;
+#[cfg(feature = "safe")]
+mod safe;
 mod storage;
 mod texts;
 #[cfg(feature = "worker")]

@@ -2,6 +2,17 @@
 //!
 //! One key for each record of a profile, so that a renewal writes the same few bytes however many profiles there are.
 //! Secrets stand here as they are; without a passphrase the browser's profile folder holds them unencrypted.
+//!
+//! What leaves storage under a passphrase is sealed: [`passphrase`] and [`strength`], [`kdf`], [`seal`], [`header`], and
+//! [`backup`] with [`restore`] on top of them. Randomness is an argument.
+
+pub mod backup;
+pub mod header;
+pub mod kdf;
+pub mod passphrase;
+pub mod restore;
+pub mod seal;
+pub mod strength;
 
 use crate::oauth::endpoint::EndpointUrl;
 use crate::oauth::secret::ClientSecret;

@@ -2,6 +2,7 @@
 
 use crate::plain::record;
 use crate::profile::{ProfileDraft, Settings};
+use crate::vault::restore::Restored;
 
 /// What a page asks for. The worker checks the sender before it reads one.
 #[derive(Clone, Debug)]
@@ -41,6 +42,13 @@ pub enum Command {
     SaveSettings {
         /// All of it.
         settings: Settings,
+    },
+    /// Write what the person chose of a backup, all of it or nothing.
+    Restore {
+        /// The profiles.
+        profiles: Vec<Restored>,
+        /// What holds for all of them, where that was chosen.
+        settings: Option<Settings>,
     },
     /// Start a flow.
     Authorize {
@@ -106,6 +114,7 @@ record!(enum Command {
     DeleteProfile { profile },
     UndoDelete { profile },
     SaveSettings { settings },
+    Restore { profiles, settings },
     Authorize { profile },
     Renew { profile },
     TestToken { profile },

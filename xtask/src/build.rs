@@ -24,7 +24,10 @@ const PROFILE: &str = "extension";
 
 /// The modules that ship, by the feature of the crate that makes each: the name of the JavaScript and, with `_bg`,
 /// of the WebAssembly.
-pub(crate) const MODULES: [&str; 3] = ["worker", "popup", "manager"];
+pub(crate) const MODULES: [&str; 4] = ["worker", "popup", "manager", SAFE];
+
+/// The module that runs in a worker of a page, for as long as it takes.
+const SAFE: &str = "safe";
 
 /// What rustc 1.95 emits for `wasm32-unknown-unknown`, by binaryen's names. Never all features: binaryen would then use
 /// proposals that no browser has.
@@ -56,8 +59,10 @@ const COMPACT_SHA256: &str = "--cfg=sha2_backend_soft=\"compact\"";
 
 /// The end of a page's script: one request the less before the page is ready.
 const START: &str = "www/start.js";
+/// The same of the [`SAFE`].
+const ANSWER: &str = "www/answer.js";
 
-/// The parts of the extension that are shipped as they are, [`START`] aside: a path in the repository and its path in the package.
+/// The parts of the extension that are shipped as they are, [`START`] and [`ANSWER`] aside: a path in the repository and its path in the package.
 const SHIPPED_AS_IS: [(&str, &str); 4] = [
     ("www", ""),
     ("extension/background.js", "background.js"),
@@ -200,9 +205,10 @@ fn bind(workspace: &Workspace, compiled: &Path, module: &str, bindings: &Path) -
         .generate(bindings)
         .context("wasm-bindgen")?;
     if !worker {
-        let start = workspace.root().join(START);
+        let end = if module == SAFE { ANSWER } else { START };
         let script = bindings.join(format!("{module}.js"));
-        let both = fs::read_to_string(&script)? + "\n" + &fs::read_to_string(&start).context(START)?;
+        let both =
+            fs::read_to_string(&script)? + "\n" + &fs::read_to_string(workspace.root().join(end)).context(end)?;
         fs::write(&script, both).with_context(|| format!("writing {}", script.display()))?;
     }
     Ok(())
@@ -253,8 +259,10 @@ fn assemble(workspace: &Workspace, browser: Browser, bindings: &Path) -> Result<
         copy(&workspace.root().join(from), &directory.join(to))?;
     }
     include_parts(&directory)?;
-    let start = directory.join(START.trim_start_matches("www/"));
-    fs::remove_file(&start).with_context(|| format!("removing {}", start.display()))?;
+    for end in [START, ANSWER] {
+        let file = directory.join(end.trim_start_matches("www/"));
+        fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
+    }
     copy(bindings, &directory)?;
     for file in files_below(&directory.join("_locales"))? {
         strip_notes(&directory.join("_locales").join(file))?;

@@ -5,10 +5,12 @@
 
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
+mod backup;
 mod check;
 mod home;
 mod manager;
 mod picker;
+mod restore;
 mod rows;
 mod settings;
 mod setup;

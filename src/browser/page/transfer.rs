@@ -10,7 +10,7 @@ use web_sys::{Blob, Element, EventTarget, HtmlElement, HtmlInputElement, Url};
 use crate::profile::{ImportError, Imported, MAX_IMPORT_BYTES, Profile, ProfileDraft, export, import, validate};
 use crate::view::{Command, Reply};
 
-use super::{announce, copy, dom, report, send, with};
+use super::{announce, backup, copy, dom, report, restore, send, with};
 use crate::browser::api::{property, set, words};
 use crate::browser::dom::{by_id, children, find, for_each, set_attribute, set_text, set_text_in, show, show_in};
 use crate::browser::texts;
@@ -56,11 +56,16 @@ pub(super) fn listen() -> Result<(), JsValue> {
             Ok(())
         });
         report(copied);
-    })
+    })?;
+    backup::listen()?;
+    restore::listen()
 }
 
-/// Forgets what was pasted: it may hold a secret.
+/// Forgets what was pasted, chosen or typed: it may hold a secret.
 pub(super) fn clear() -> Result<(), JsValue> {
+    backup::clear()?;
+    restore::clear()?;
+    show(&by_id("backup_saved")?, false);
     set(
         by_id::<HtmlElement>("import_text")?.unchecked_ref(),
         "value",
@@ -218,7 +223,9 @@ pub(super) fn draw() -> Result<(), JsValue> {
             .map(|profile| (profile.id.clone(), profile.name.clone()))
             .collect()
     });
-    show(&by_id("export")?, !names.is_empty());
+    for id in ["export", "backup"] {
+        show(&by_id(id)?, !names.is_empty());
+    }
     let list: Element = by_id("export_list")?;
     for (item, (id, name)) in children(&list, names.len(), "export-template")?.iter().zip(&names) {
         let check: HtmlInputElement = find(item, "input")?;

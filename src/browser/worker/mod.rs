@@ -8,6 +8,7 @@
 mod checks;
 mod effects;
 mod profiles;
+mod restore;
 mod tokens;
 mod traces;
 mod trash;
@@ -35,6 +36,7 @@ use super::storage::{from_js, local, read, session, to_js};
 use checks::{Asking, Question};
 use effects::run_one;
 use profiles::{choose_format, move_profile, save, save_copy, save_settings};
+use restore::restore;
 use tokens::{TOKENS_ALARM, look_at_tokens, mend_alarm, new_flow, renewal};
 use traces::write_traces;
 use trash::{TRASH_ALARM, delete, empty_trash, undo_delete};
@@ -239,6 +241,10 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
         }
         Command::SaveSettings { settings } => {
             reply = save_settings(settings).await?;
+            None
+        }
+        Command::Restore { profiles, settings } => {
+            restore(profiles, settings).await?;
             None
         }
         Command::Authorize { profile } => {
