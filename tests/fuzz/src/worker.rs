@@ -170,7 +170,12 @@ struct Attempt {
 fn attempt(target: &Target, input: &[u8], run: u64, now: &Mutex<Now>) -> Attempt {
     let text = match target.run {
         // A browser hands over nothing but text.
-        Run::Text(_) => String::from_utf8_lossy(input),
+        Run::Text(_) => {
+            // A replacement character is three bytes for one.
+            let mut text = String::from_utf8_lossy(input).into_owned();
+            text.truncate(text.floor_char_boundary(target.most));
+            text.into()
+        }
         Run::Address(_) => match Url::parse(&String::from_utf8_lossy(input)) {
             // ASCII, so that it can be cut anywhere.
             Ok(url) => url[..].get(..target.most).unwrap_or(url.as_str()).to_owned().into(),
