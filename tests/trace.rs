@@ -359,6 +359,12 @@ fn a_secret_of_letters_is_none_as_a_name() {
     let mut worker = Worker::new();
     let body = r#"{"access_token":"canary_letters","canary_letters":1}"#;
     worker.authorize("f1", Ok(response(200, "application/json", body)));
+    let mut renewal = new_flow("f3", true);
+    renewal.snapshot.client_secret = Some(ClientSecret::new("canary_secret"));
+    worker.take(Event::Renew(renewal));
+    let doubled = r#"{"canary_secret":1,"canary_secret":2}"#;
+    worker.answer(FlowId("f3".into()), Ok(response(200, "application/json", doubled)));
+    assert!(worker.everything().contains("unusable: [redacted]"));
     worker.open("f2");
     worker.callback("code=canary_other&canary_other=1&state=x");
     let text = worker.everything();

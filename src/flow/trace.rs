@@ -627,7 +627,7 @@ fn refused(out: &mut String, error: &TokenError, secrets: &[String]) {
         TokenError::UnsupportedTokenType { token_type } => {
             out.push_str(&line("token_type", &foreign(token_type, secrets)));
         }
-        TokenError::Field { name, .. } => out.push_str(&line("unusable", &name_shown(name))),
+        TokenError::Field { name, .. } => out.push_str(&line("unusable", &foreign(&name_shown(name), secrets))),
         TokenError::NotAnObject => out.push_str(&line("problem", "no object")),
         TokenError::AccessTokenMissing => out.push_str(&line("problem", "no access_token")),
         TokenError::TooLarge => out.push_str(&line("problem", "too large")),

@@ -5,6 +5,10 @@ use super::{
     field::{ALL, field_names},
     find,
 };
+use crate::oauth::text::clean;
+
+/// The most that is told of a name that is none.
+const NAME: usize = 60;
 
 /// Why a template can't be filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +16,7 @@ pub enum TemplateError {
     /// A field that there is not.
     #[error("there is no field \"{name}\"; the fields are {}", known())]
     UnknownField {
-        /// What stands between the braces, without the spaces around it.
+        /// What stands between the braces, made fit to be shown.
         name: String,
     },
     /// A `{{` without its `}}`.
@@ -62,7 +66,9 @@ fn expand(template: &str, subject: Option<&Subject<'_>>) -> Result<String, Templ
             };
             let name = from[2..end].trim();
             let Some((_, value)) = ALL.iter().find(|(own, _)| *own == name) else {
-                return Err(TemplateError::UnknownField { name: name.to_owned() });
+                return Err(TemplateError::UnknownField {
+                    name: clean(name, NAME),
+                });
             };
             out.push_str(&subject.and_then(value).unwrap_or_default());
             rest = &from[end + 2..];
@@ -126,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_unknown_field_is_named_with_those_that_there_are() {
-        for name in ["", "token", "Scope", "client_secret", "scope scope", "a\nb", "{x", "é"] {
+        for name in ["", "token", "Scope", "client_secret", "scope scope", "{x", "é"] {
             let template = ["{{", name, "}}"].concat();
             let template = if name == "{x" { "{{ {x }}".to_owned() } else { template };
             let error = filled(&template).unwrap_err();
@@ -136,6 +142,14 @@ mod tests {
                 text.contains(name) && field_names().all(|known| text.contains(known)),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_told_in_short() {
+        for (name, told) in [("a\nb", "a b".to_owned()), (&"x".repeat(1000), "x".repeat(NAME) + "…")] {
+            let error = check_template(&["{{", name, "}}"].concat());
+            assert_eq!(error, Err(TemplateError::UnknownField { name: told }));
         }
     }
 

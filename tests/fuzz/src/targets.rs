@@ -91,7 +91,7 @@ pub(crate) const TARGETS: &[Target] = &[
     text("template", "a person's own format", || seeds::members("records/template", "template"), person::template),
     stored("draft", "a profile as the form holds it", || seeds::records("draft"), person::draft),
     text("days", "days as a person enters them", || vec![b"14, 3 1".to_vec(), b"60;7".to_vec()], person::days),
-    bytes("json", "JSON as plain data", || seeds::texts("token_responses"), ours::json),
+    stored("json", "JSON as plain data", || seeds::texts("token_responses"), ours::json),
     bytes("exchange", "answers of the token endpoint, in a flow that is traced", seeds::answers, ours::exchange),
     stored("engine", "what the worker wakes up with", || seeds::records("engine"), ours::engine),
     stored("index", "the list of profiles", || seeds::records("index"), ours::record::<Index>),

@@ -168,15 +168,20 @@ struct Attempt {
 }
 
 fn attempt(target: &Target, input: &[u8], run: u64, now: &Mutex<Now>) -> Attempt {
-    let text = match target.run {
+    let text: String = match target.run {
         // A browser hands over nothing but text.
-        Run::Text(_) => String::from_utf8_lossy(input),
+        Run::Text(_) => {
+            // A replacement character is three bytes for one.
+            let mut text = String::from_utf8_lossy(input).into_owned();
+            text.truncate(text.floor_char_boundary(target.most));
+            text
+        }
         Run::Address(_) => match Url::parse(&String::from_utf8_lossy(input)) {
             // ASCII, so that it can be cut anywhere.
-            Ok(url) => url[..].get(..target.most).unwrap_or(url.as_str()).to_owned().into(),
-            Err(_) => "".into(),
+            Ok(url) => url[..].get(..target.most).unwrap_or(url.as_str()).to_owned(),
+            Err(_) => String::new(),
         },
-        Run::Bytes(_) => "".into(),
+        Run::Bytes(_) => String::new(),
     };
     {
         let mut now = lock(now);
