@@ -86,7 +86,7 @@ test('an edit in the middle of a flow changes nothing of it', async () => {
   const flow = await tokenkeep.authorize(id);
   await flow.signIn();
   const { redirect_hosts: hosts, app } = sandbox.ready;
-  await tokenkeep.changeProfile(id, { redirect_uri: hosts.dead_loopback, client_id: '77another' });
+  await tokenkeep.change(`profile:${id}`, { redirect_uri: hosts.dead_loopback, client_id: '77another' });
   await tokenkeep.change(`secret:${id}`, { client_secret: 'another' });
   await flow.complete();
   const [{ form }] = await sandbox.tokenRequests();
