@@ -147,9 +147,12 @@ export class Chromium {
   }
 
   /** Every tab that people see, with its address. */
-  async pages() {
-    const pages = await this.browser.pages();
-    return pages.filter((page) => page !== this.admin).map((page) => ({ page, url: page.url() }));
+  pages() {
+    // Puppeteer lists a tab before it knows its frame, and has no address for it then.
+    return until('every tab has an address', async () => {
+      const pages = await this.browser.pages();
+      return pages.filter((page) => page !== this.admin).map((page) => ({ page, url: page.url() }));
+    });
   }
 
   /** Runs a function in the worker, which must run. A session of its own: puppeteer keeps that of a stopped worker. */
