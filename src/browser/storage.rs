@@ -1,12 +1,24 @@
 //! `storage.local` and `storage.session`.
 
-use js_sys::Promise;
+use std::cell::RefCell;
+
+use js_sys::{Function, Promise};
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
 use crate::plain::{Plain, Record};
+use crate::vault::stored::{Sealing, check_stored, former_key, read_stored, write_stored};
+use crate::vault::{SCHEMA_KEY, has_former};
 
 use super::api::{self, StorageArea, answer, api, object, property};
+use super::entropy;
+
+thread_local! {
+    static SEALING: RefCell<Sealing> = const { RefCell::new(Sealing::Off) };
+    /// Ends with the last write of `storage.local`.
+    static WRITING: RefCell<Option<Promise>> = const { RefCell::new(None) };
+}
 
 /// What a read gave: several keys at once.
 pub(super) struct Records(JsValue);
@@ -25,9 +37,17 @@ impl Records {
         if value.is_undefined() {
             return Ok(None);
         }
-        from_js(&value)
+        // Records of the session, the schema's number and what the first schema wrote are no texts.
+        let Some(text) = value.as_string() else {
+            return from_js(&value)
+                .map(Some)
+                .map_err(|error| damaged(key, &api::words(&error)));
+        };
+        let json = SEALING.with_borrow(|sealing| read_stored(key, &text, sealing));
+        let json = json.map_err(|error| damaged(key, &error.to_string()))?;
+        serde_json::from_str(&json)
             .map(Some)
-            .map_err(|error| damaged(key, &api::words(&error)))
+            .map_err(|_| damaged(key, "no JSON"))
     }
 }
 
@@ -65,7 +85,7 @@ pub(super) async fn read(area: &StorageArea, keys: &[&str]) -> Result<Records, J
     asked(ask(area, keys)).await
 }
 
-/// Writes records in one batch, all of them or none; answered when the browser has taken them.
+/// Writes records of the session in one batch, all of them or none; answered when the browser has taken them.
 pub(super) fn write(area: &StorageArea, records: &[(&str, Plain)]) -> Result<Promise, JsValue> {
     let items = js_sys::Object::new();
     for (key, record) in records {
@@ -74,9 +94,71 @@ pub(super) fn write(area: &StorageArea, records: &[(&str, Plain)]) -> Result<Pro
     area.set(&items)
 }
 
-/// Removes records; answered when they are gone.
-pub(super) fn remove(area: &StorageArea, keys: &[String]) -> Result<Promise, JsValue> {
-    area.remove(&api::strings(keys.iter()))
+/// One write of `storage.local` at a time: each counts on from the one before.
+struct Writing(Option<Function>);
+
+impl Writing {
+    async fn wait() -> Self {
+        let mut resolve = None;
+        let mine = Promise::new(&mut |resolved, _| resolve = Some(resolved));
+        if let Some(before) = WRITING.replace(Some(mine)) {
+            // It resolves and never rejects.
+            let _ = JsFuture::from(before).await;
+        }
+        Self(resolve)
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if let Some(resolve) = &self.0 {
+            let _ = resolve.call0(&JsValue::UNDEFINED);
+        }
+    }
+}
+
+/// Writes records to `storage.local` in one batch, all of them or none, and keeps the ones before where the kind of record asks
+/// for it; returns when the browser has taken them.
+pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
+    let _writing = Writing::wait().await;
+    let formers: Vec<String> = records.iter().map(|(key, _)| former_key(key)).collect();
+    let keys = records.iter().map(|(key, _)| *key);
+    let keys: Vec<&str> = keys.chain(formers.iter().map(String::as_str)).collect();
+    let before = answer(ask(&local(), &keys)).await?;
+    let items = js_sys::Object::new();
+    for ((key, record), former) in records.iter().zip(&formers) {
+        let record = to_js(record)?;
+        if *key == SCHEMA_KEY {
+            api::set(&items, key, &record);
+            continue;
+        }
+        let stands = property(&before, key).as_string();
+        let generation = |text: Option<&str>| check_stored(key, text?).ok().map(|whole| whole.generation);
+        let (last, former_last) = (
+            generation(stands.as_deref()),
+            generation(property(&before, former).as_string().as_deref()),
+        );
+        if let (Some(text), Some(_), true) = (&stands, last, has_former(key)) {
+            api::set(&items, former, &text.into());
+        }
+        // Where the last one can't be read, its number is left out.
+        let generation = last.unwrap_or_else(|| former_last.map_or(0, |former| former + 1)) + 1;
+        let json = String::from(js_sys::JSON::stringify(&record)?);
+        let nonce = entropy::bytes()?;
+        let text = SEALING.with_borrow(|sealing| write_stored(key, generation, &json, sealing, &nonce));
+        let text = text.ok_or_else(|| js_sys::Error::new("the storage is locked"))?;
+        api::set(&items, key, &text.into());
+    }
+    answer(local().set(&items)).await?;
+    Ok(())
+}
+
+/// Removes records from `storage.local`, with those before them; returns when they are gone.
+pub(super) async fn remove(keys: &[String]) -> Result<(), JsValue> {
+    let _writing = Writing::wait().await;
+    let keys: Vec<String> = keys.iter().flat_map(|key| [key.clone(), former_key(key)]).collect();
+    answer(local().remove(&api::strings(keys.iter()))).await?;
+    Ok(())
 }
 
 /// `storage.local`: on disk.

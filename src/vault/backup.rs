@@ -8,27 +8,30 @@
 //! | 120 | 24 | a nonce |
 //! | 144 | n + 16 | the contents, sealed by XChaCha20-Poly1305 under the data key; associated data: the header, `01`, eight zero bytes |
 //!
-//! The contents are JSON in UTF-8: a [`Backup`] with the records as they stand in storage. `schema` is storage's own version. Its
+//! The contents are JSON in UTF-8: a [`Backup`] with the records as they stand in storage. `schema` is the version of these contents. Its
 //! vectors are in `tests/vectors/vault/backups.json`.
 
 use crate::flow::StoredToken;
 use crate::plain::{Plain, Record as _, record};
 use crate::profile::{MAX_NAME, Profile, Settings};
 
+use super::SecretRecord;
 use super::header::{Begins, HEADER_LEN, Header, HeaderEntropy, OpenError};
 use super::kdf::KdfParams;
 use super::passphrase::Passphrase;
 use super::seal::{Identity, NONCE_LEN, RecordKind, open, seal};
-use super::{SCHEMA, SecretRecord, check_schema};
 
 /// What a file may weigh: a browser's storage holds 10 MiB.
 pub const MAX_BACKUP_BYTES: usize = 16 * 1024 * 1024;
+
+/// The version of the contents that this code writes.
+const CONTENTS: u32 = 1;
 
 const LENGTH_LEN: usize = 8;
 
 const IDENTITY: Identity<'_> = Identity {
     kind: RecordKind::Backup,
-    profile: "",
+    name: "",
     generation: 0,
 };
 
@@ -87,7 +90,7 @@ fn body(file: &[u8]) -> Result<&[u8], OpenError> {
 /// The contents of a backup.
 #[derive(Clone, Debug)]
 pub struct Backup {
-    /// The schema of the records.
+    /// The version of these contents.
     pub schema: u32,
     /// When it was made, in milliseconds since 1970.
     pub made_ms: u64,
@@ -129,7 +132,7 @@ impl Backup {
     #[must_use]
     pub fn new(made_ms: u64, settings: Settings, profiles: Vec<Kept>) -> Self {
         Self {
-            schema: SCHEMA,
+            schema: CONTENTS,
             made_ms,
             settings,
             profiles,
@@ -141,7 +144,9 @@ impl Backup {
         let schema: u32 = contents
             .member("schema")
             .map_err(|unfit| ContentsError::Unfit(unfit.0))?;
-        check_schema(Some(schema)).map_err(|_| ContentsError::Newer)?;
+        if schema > CONTENTS {
+            return Err(ContentsError::Newer);
+        }
         let backup = Self::from_plain(contents).map_err(|unfit| ContentsError::Unfit(unfit.0))?;
         backup.settings.clone().checked().map_err(ContentsError::Unfit)?;
         for (place, kept) in backup.profiles.iter().enumerate() {

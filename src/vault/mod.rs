@@ -12,6 +12,7 @@ pub mod kdf;
 pub mod passphrase;
 pub mod restore;
 pub mod seal;
+pub mod stored;
 pub mod strength;
 
 use crate::oauth::endpoint::EndpointUrl;
@@ -19,8 +20,8 @@ use crate::oauth::secret::ClientSecret;
 use crate::plain::record;
 use crate::profile::{Profile, ProfileDraft};
 
-/// The schema that this code writes.
-pub const SCHEMA: u32 = 1;
+/// The schema that this code writes. In the first one, records stood as plain objects instead of the texts of [`stored`].
+pub const SCHEMA: u32 = 2;
 
 /// Key of the schema's version in `storage.local`.
 pub const SCHEMA_KEY: &str = "schema";
@@ -77,6 +78,12 @@ pub fn traces_key(id: &str) -> String {
 #[must_use]
 pub fn check_key(id: &str) -> String {
     [CHECK, id].concat()
+}
+
+/// Whether the record before the last one is kept: not where the next test or flow replaces what is lost.
+#[must_use]
+pub fn has_former(key: &str) -> bool {
+    ![TRACES, CHECK, REMINDED_KEY].iter().any(|kind| key.starts_with(kind))
 }
 
 /// Whether this is a [`check_key`].

@@ -42,8 +42,8 @@ impl fmt::Debug for Key {
 pub struct Identity<'a> {
     /// The kind of record.
     pub kind: RecordKind,
-    /// The profile that it belongs to; empty for what belongs to none.
-    pub profile: &'a str,
+    /// Where it stands: its key in storage; empty for what is alone in its file.
+    pub name: &'a str,
     /// How often it was written.
     pub generation: u64,
 }
@@ -53,20 +53,18 @@ pub struct Identity<'a> {
 pub enum RecordKind {
     /// The whole of a backup.
     Backup = 1,
-    /// A client secret.
-    Secret = 2,
-    /// A token.
-    Token = 3,
+    /// A record in storage.
+    Stored = 2,
 }
 
 impl Identity<'_> {
     /// The associated data: every part but the last has a fixed length, so that no two identities give the same bytes.
     fn associated_data(&self, header: &[u8]) -> Vec<u8> {
-        let mut data = Vec::with_capacity(header.len() + 9 + self.profile.len());
+        let mut data = Vec::with_capacity(header.len() + 9 + self.name.len());
         data.extend_from_slice(header);
         data.push(self.kind as u8);
         data.extend_from_slice(&self.generation.to_be_bytes());
-        data.extend_from_slice(self.profile.as_bytes());
+        data.extend_from_slice(self.name.as_bytes());
         data
     }
 }
@@ -126,8 +124,8 @@ mod tests {
 
     const HEADER: &[u8] = b"a header";
     const TOKEN: Identity<'_> = Identity {
-        kind: RecordKind::Token,
-        profile: "a1",
+        kind: RecordKind::Stored,
+        name: "a1",
         generation: 7,
     };
 
@@ -153,15 +151,14 @@ mod tests {
     #[test]
     fn another_record_in_its_place_is_rejected() {
         let other = |identity: Identity<'_>| open(&key(1), HEADER, &identity, &sealed());
-        for profile in ["a2", "a", "a11", "", "A1", "\u{0}a1"] {
-            assert_eq!(other(Identity { profile, ..TOKEN }), None, "{profile:?}");
+        for name in ["a2", "a", "a11", "", "A1", "\u{0}a1"] {
+            assert_eq!(other(Identity { name, ..TOKEN }), None, "{name:?}");
         }
         for generation in [0, 6, 8, u64::MAX] {
             assert_eq!(other(Identity { generation, ..TOKEN }), None, "{generation}");
         }
-        for kind in [RecordKind::Backup, RecordKind::Secret] {
-            assert_eq!(other(Identity { kind, ..TOKEN }), None, "{kind:?}");
-        }
+        let kind = RecordKind::Backup;
+        assert_eq!(other(Identity { kind, ..TOKEN }), None);
         assert_eq!(open(&key(1), b"a Header", &TOKEN, &sealed()), None);
         assert_eq!(open(&key(2), HEADER, &TOKEN, &sealed()), None);
     }

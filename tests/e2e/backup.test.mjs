@@ -62,15 +62,9 @@ async function put(id, { name = id, token_ms = 1000, token = `AQX-${id}-${token_
       },
     },
   };
-  await manager.page.evaluate(
-    async (records, entry) => {
-      const { index = { entries: [] } } = await chrome.storage.local.get('index');
-      const entries = [...index.entries.filter(({ id: other }) => other !== entry.id), entry];
-      await chrome.storage.local.set({ schema: 1, index: { entries }, ...records });
-    },
-    items,
-    { id, name },
-  );
+  const { index = { entries: [] } } = await manager.local('index');
+  const entries = [...index.entries.filter(({ id: other }) => other !== id), { id, name }];
+  await manager.put({ schema: 2, index: { entries }, ...items });
 }
 
 /** Everything that a backup is about. A member that is null and one that is absent are the same. */
@@ -373,7 +367,7 @@ test('of each conflict mine is kept, the backup’s taken, or both', async () =>
   await change('secret:b2', { client_secret: 'WPL-newer-secret' });
   await change('profile:c3', { redirect_uri: 'https://other.tokenkeep.test/cb', renew_in_tab: true });
   await change('profile:d4', { client_id: '78other' });
-  await manager.page.evaluate(() => chrome.storage.local.remove(['token:e5', 'secret:e5']));
+  await manager.page.evaluate(() => chrome.storage.local.remove(['token:e5', '~token:e5', 'secret:e5', '~secret:e5']));
   const earlier = await kept();
   await open(file);
   const list = await listed();

@@ -15,6 +15,7 @@ import { gzipSync } from 'node:zlib';
 import { browserName, extensionPath } from './lib/environment.mjs';
 import { interleaved, keepPlainProcess, launchWithPlain, median, openUntilReady } from './lib/measure.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
+import { items, records } from './lib/stored.mjs';
 import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
@@ -72,27 +73,28 @@ class Bench {
 
   /** Writes what storage holds with this many profiles, all like the one made through the form. */
   async store(count) {
+    const before = await this.still.evaluate(() => chrome.storage.local.get(null));
+    const stored = records(before);
+    const kinds = ['profile', 'secret', 'token'];
+    const { entries } = stored.index;
+    const { profile: id } = this;
+    const copies = Array.from({ length: count - 1 }, (_, number) => `${id.slice(0, -4)}${String(number).padStart(4, '0')}`);
+    const kept = new Set([id, ...copies]);
+    const gone = entries.filter((entry) => !kept.has(entry.id)).flatMap((entry) => kinds.map((kind) => `${kind}:${entry.id}`));
+    const [own] = entries;
+    const written = { index: { entries: [own] } };
+    for (const copy of copies) {
+      written.index.entries.push({ ...own, id: copy });
+      for (const kind of kinds) written[`${kind}:${copy}`] = stored[`${kind}:${id}`];
+      written[`profile:${copy}`] = { ...written[`profile:${copy}`], id: copy };
+    }
     await this.still.evaluate(
-      async (id, wanted) => {
-        const { local } = chrome.storage;
-        const stored = await local.get(null);
-        const kinds = ['profile', 'secret', 'token'];
-        const { entries } = stored.index;
-        const copies = Array.from({ length: wanted - 1 }, (_, number) => `${id.slice(0, -4)}${String(number).padStart(4, '0')}`);
-        const kept = new Set([id, ...copies]);
-        const gone = entries.filter((entry) => !kept.has(entry.id)).flatMap((entry) => kinds.map((kind) => `${kind}:${entry.id}`));
-        const [own] = entries;
-        const items = { index: { entries: [own] } };
-        for (const copy of copies) {
-          items.index.entries.push({ ...own, id: copy });
-          for (const kind of kinds) items[`${kind}:${copy}`] = stored[`${kind}:${id}`];
-          items[`profile:${copy}`] = { ...items[`profile:${copy}`], id: copy };
-        }
-        await local.remove(gone);
-        await local.set(items);
+      async (removed, set) => {
+        await chrome.storage.local.remove(removed);
+        await chrome.storage.local.set(set);
       },
-      this.profile,
-      count,
+      gone.flatMap((key) => [key, `~${key}`]),
+      items(written, before),
     );
   }
 

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 
 import { MARK, expected, secretsOf, stepsOf, table, textOf } from './lib/hostile.mjs';
 import { BROWSER, stage } from './lib/stage.mjs';
+import { items, records } from './lib/stored.mjs';
 import { Tokenkeep, closeOthers } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
@@ -125,7 +126,7 @@ async function prepare(cases) {
     await chrome.storage.session.clear();
     await chrome.alarms.clearAll();
     await chrome.storage.local.set(items);
-  }, recordsOf(cases));
+  }, items(recordsOf(cases)));
 }
 
 /** Commands for all, a few at a time, until each has ended. */
@@ -229,7 +230,7 @@ async function nothingElse(cases, tabs) {
   const { local, session } = await still.evaluate(async () => ({
     local: await chrome.storage.local.get(null),
     session: await chrome.storage.session.get(null),
-  }));
+  })).then(({ local: stored, session }) => ({ local: records(stored), session }));
   // A code is watched as long as it lives.
   if (cases.every(({ group }) => group !== 'code')) {
     await until('no rule is left', async () => (await on.tokenkeep.sessionRules()).length === 0);
@@ -252,13 +253,14 @@ async function outcome() {
     local: await chrome.storage.local.get(null),
     engine: (await chrome.storage.session.get('engine')).engine ?? { flows: [], ended: [] },
   }));
-  return { local, engine, log: await on.sandbox.log() };
+  return { local: records(local), engine, log: await on.sandbox.log() };
 }
 
 /** Opens the page that shows them all and every card's finding: what is markup there is text, and no secret. */
 async function shown(cases) {
   const entries = cases.map(({ id, client_id }) => ({ ...model.entry, id, name: client_id }));
-  await still.evaluate((index) => chrome.storage.local.set({ index }), { entries });
+  const before = await still.evaluate(() => chrome.storage.local.get('index'));
+  await still.evaluate((written) => chrome.storage.local.set(written), items({ index: { entries } }, before));
   const tokenkeep = await Tokenkeep.open(on.browser);
   await tokenkeep.shown('view-home');
   const { page } = tokenkeep;

@@ -309,19 +309,17 @@ describe('search', () => {
   test('with 1,000 profiles no key waits', async (context) => {
     const [id] = await profiles('Profile 0');
     await withToken(id);
-    await manager.page.evaluate(async (first) => {
-      const stored = await chrome.storage.local.get(null);
-      const records = { index: stored.index };
-      for (let number = 1; number < 1000; number += 1) {
-        const copy = `${first.slice(0, -4)}${String(number).padStart(4, '0')}`;
-        const name = `Profile ${number}`;
-        stored.index.entries.push({ id: copy, name });
-        records[`profile:${copy}`] = { ...stored[`profile:${first}`], id: copy, name };
-        records[`secret:${copy}`] = stored[`secret:${first}`];
-        records[`token:${copy}`] = stored[`token:${first}`];
-      }
-      await chrome.storage.local.set(records);
-    }, id);
+    const stored = await manager.local();
+    const records = { index: stored.index };
+    for (let number = 1; number < 1000; number += 1) {
+      const copy = `${id.slice(0, -4)}${String(number).padStart(4, '0')}`;
+      const name = `Profile ${number}`;
+      stored.index.entries.push({ id: copy, name });
+      records[`profile:${copy}`] = { ...stored[`profile:${id}`], id: copy, name };
+      records[`secret:${copy}`] = stored[`secret:${id}`];
+      records[`token:${copy}`] = stored[`token:${id}`];
+    }
+    await manager.put(records);
     const big = await Manager.open(on.browser);
     await until('all are counted', async () => (await big.text('#profiles_count')) === '1000');
     assert.equal((await big.names()).length, 50);

@@ -109,7 +109,7 @@ test('data of a newer version is shown as such and not written over', async () =
   assert.match(await newer.text('#error-text'), /newer version.*99/);
   const reply = await newer.send(newer.newProfile());
   assert.match(reply.Failed.message, /schema 99/);
-  assert.deepEqual(await newer.local(), before);
+  assert.deepEqual(await newer.raw(), before);
 });
 
 test('a record that cannot be read is named and left alone', async () => {

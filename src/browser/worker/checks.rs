@@ -13,7 +13,7 @@ use crate::provider;
 use crate::vault::{self, Index, SecretRecord};
 
 use super::super::api::{answer, granted, words};
-use super::super::storage::{local, read, write};
+use super::super::storage::{local, read, remove, store};
 use super::super::{clock, fetch};
 use super::effects::set_alarm;
 use super::tokens::look_soon;
@@ -99,7 +99,7 @@ pub(super) async fn remove_token(profile: &str) -> Result<(), JsValue> {
         return Err(js_sys::Error::new("a new token is on its way").into());
     }
     let (token, check) = (vault::token_key(profile), vault::check_key(profile));
-    answer(local().remove(&super::super::api::strings([token, check].iter()))).await?;
+    remove(&[token, check]).await?;
     look_soon();
     Ok(())
 }
@@ -172,7 +172,7 @@ async fn find_out(id: &str, question: Question) -> Result<(), JsValue> {
         return Ok(());
     }
     let key = vault::check_key(id);
-    answer(write(&local(), &[(&key, check.to_plain())])).await?;
+    store(&[(&key, check.to_plain())]).await?;
     answer(set_alarm(&key, check.next_ms)).await?;
     Ok(())
 }

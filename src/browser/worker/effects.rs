@@ -10,7 +10,7 @@ use crate::plain::{Plain, Record as _};
 use crate::vault;
 
 use super::super::api::{self, answer, api, granted, object, property};
-use super::super::storage::{local, session, to_js, write};
+use super::super::storage::{session, store, to_js, write};
 use super::super::{clock, fetch};
 use super::tokens::look_later;
 use super::{PAGE, dispatch, tab_id, with};
@@ -72,8 +72,7 @@ pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<O
             return Ok(None);
         }
         Effect::StoreToken { profile, token, .. } => {
-            let stored = write(&local(), &[(&vault::token_key(&profile), token.to_plain())]);
-            answer(stored).await?;
+            store(&[(&vault::token_key(&profile), token.to_plain())]).await?;
             // A look reads every token: with a thousand it would stand in the way of what shows this one.
             // One that the browser refuses is no failure of the token's.
             look_later();

@@ -10,8 +10,7 @@ use crate::profile::{MAX_NAME, Profile, ProfileDraft, Settings, validate, valida
 use crate::vault::{self, Index, SecretRecord, keeps_secret};
 use crate::view::Reply;
 
-use super::super::api::answer;
-use super::super::storage::{Records, local, read, write};
+use super::super::storage::{Records, local, read, store};
 use super::super::{clock, entropy, texts};
 use super::tokens::look_soon;
 use super::with;
@@ -102,7 +101,7 @@ pub(super) async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Repl
         let record = SecretRecord::new(client_secret, &token_endpoint);
         written.push((secret_key.as_str(), record.to_plain()));
     }
-    answer(write(&local(), &written)).await?;
+    store(&written).await?;
     look_soon();
     Ok(Reply::Saved { profile: id })
 }
@@ -131,7 +130,7 @@ pub(super) async fn save_copy(id: &str) -> Result<Reply, JsValue> {
     if let Some(secret) = records.get::<SecretRecord>(&secret_key)? {
         written.push((copied_key.as_str(), secret.to_plain()));
     }
-    answer(write(&local(), &written)).await?;
+    store(&written).await?;
     Ok(Reply::Saved { profile: copy })
 }
 
@@ -140,7 +139,7 @@ pub(super) async fn move_profile(id: &str, before: Option<&str>) -> Result<(), J
     let _turn = Turn::wait().await;
     let mut index = index_of(&read(&local(), &vault::HEAD_KEYS).await?)?;
     index.move_before(id, before);
-    answer(write(&local(), &[(vault::INDEX_KEY, index.to_plain())])).await?;
+    store(&[(vault::INDEX_KEY, index.to_plain())]).await?;
     Ok(())
 }
 
@@ -155,7 +154,7 @@ pub(super) async fn save_settings(settings: Settings) -> Result<Reply, JsValue> 
                 (vault::SCHEMA_KEY, vault::SCHEMA.to_plain()),
                 (vault::SETTINGS_KEY, settings.to_plain()),
             ];
-            answer(write(&local(), &written)).await?;
+            store(&written).await?;
             look_soon();
             Ok(Reply::Done)
         }
@@ -171,7 +170,7 @@ pub(super) async fn choose_format(id: &str, format: String) -> Result<(), JsValu
     let key = vault::profile_key(id);
     if let Some(mut profile) = read(&local(), &[&key]).await?.get::<Profile>(&key)? {
         profile.copy_as = Some(format);
-        answer(write(&local(), &[(&key, profile.to_plain())])).await?;
+        store(&[(&key, profile.to_plain())]).await?;
     }
     Ok(())
 }

@@ -8,9 +8,8 @@ use crate::profile::Settings;
 use crate::vault;
 use crate::vault::restore::Restored;
 
-use super::super::api::answer;
 use super::super::entropy;
-use super::super::storage::{local, read, write};
+use super::super::storage::{local, read, store};
 use super::profiles::{Turn, index_of};
 use super::tokens::look_soon;
 use super::with;
@@ -74,7 +73,7 @@ pub(super) async fn restore(profiles: Vec<Restored>, settings: Option<Settings>)
     for (key, plain) in &written {
         batch.push((key.as_str(), plain.clone()));
     }
-    answer(write(&local(), &batch)).await?;
+    store(&batch).await?;
     look_soon();
     Ok(())
 }

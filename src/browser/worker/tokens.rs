@@ -12,7 +12,7 @@ use crate::vault::{self, Index, SecretRecord};
 use crate::view::{TimeLeft, TimeUnit};
 
 use super::super::api::{answer, api, granted, object, property, words};
-use super::super::storage::{local, read, write};
+use super::super::storage::{local, read, store};
 use super::super::{clock, entropy, texts};
 use super::effects::set_alarm;
 use super::profiles::gone;
@@ -117,7 +117,7 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
                 .map(|(_, name)| name.as_str());
             remind(profile, name.unwrap_or_default(), *days).await?;
         }
-        answer(write(&local(), &[(vault::REMINDED_KEY, plan.reminded.to_plain())])).await?;
+        store(&[(vault::REMINDED_KEY, plan.reminded.to_plain())]).await?;
     }
     for profile in plan.due {
         // Nobody is there to be asked for hosts.

@@ -7,8 +7,7 @@ use crate::plain::Record as _;
 use crate::profile::Profile;
 use crate::vault;
 
-use super::super::api::answer;
-use super::super::storage::{local, read, write};
+use super::super::storage::{local, read, store};
 use super::profiles::Turn;
 use super::with;
 
@@ -33,7 +32,7 @@ pub(super) async fn write_traces() -> Result<(), JsValue> {
         // Traces that can't be read are no reason not to write new ones.
         let stored: Vec<Trace> = records.get(&key).ok().flatten().unwrap_or_default();
         let traces = with(|worker| merged(stored, own, &worker.engine));
-        answer(write(&local(), &[(&key, traces.to_plain())])).await?;
+        store(&[(&key, traces.to_plain())]).await?;
     }
     Ok(())
 }
@@ -42,6 +41,6 @@ pub(super) async fn write_traces() -> Result<(), JsValue> {
 pub(super) async fn clear(profile: &str) -> Result<(), JsValue> {
     let _turn = Turn::wait().await;
     let none: Vec<Trace> = Vec::new();
-    answer(write(&local(), &[(&vault::traces_key(profile), none.to_plain())])).await?;
+    store(&[(&vault::traces_key(profile), none.to_plain())]).await?;
     Ok(())
 }

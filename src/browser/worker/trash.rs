@@ -8,7 +8,7 @@ use crate::vault::{self, IndexEntry, Trash, UNDO_MS};
 
 use super::super::api::answer;
 use super::super::clock;
-use super::super::storage::{local, read, remove, write};
+use super::super::storage::{local, read, remove, store};
 use super::effects::set_alarm;
 use super::profiles::{Turn, gone, index_of};
 use super::tokens::look_soon;
@@ -49,7 +49,7 @@ pub(super) async fn delete(id: &str) -> Result<(), JsValue> {
     ];
     // Before the write: without it the trash would stay for as long as the browser runs.
     answer(set_alarm(TRASH_ALARM, Some(clock::now_ms() + UNDO_MS))).await?;
-    answer(write(&local(), &written)).await?;
+    store(&written).await?;
     // No test of its token is tried again.
     answer(set_alarm(&vault::check_key(id), None)).await?;
     look_soon();
@@ -68,9 +68,9 @@ pub(super) async fn undo_delete(id: &str) -> Result<(), JsValue> {
     };
     if index.place(id).is_none() {
         index.insert(place as usize, id, &entry.name);
-        answer(write(&local(), &[(vault::INDEX_KEY, index.to_plain())])).await?;
+        store(&[(vault::INDEX_KEY, index.to_plain())]).await?;
     }
-    answer(remove(&local(), &[vault::TRASH_KEY.to_owned()])).await?;
+    remove(&[vault::TRASH_KEY.to_owned()]).await?;
     look_soon();
     Ok(())
 }
@@ -98,7 +98,7 @@ pub(super) async fn empty_trash() -> Result<(), JsValue> {
         if deleted {
             keys.extend(own_keys(&entry.id));
         }
-        answer(remove(&local(), &keys)).await?;
+        remove(&keys).await?;
     }
     answer(set_alarm(TRASH_ALARM, None)).await?;
     Ok(())

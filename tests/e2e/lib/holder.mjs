@@ -72,7 +72,7 @@ export class Holder {
 }
 
 /** Puts a token into storage, as a flow leaves one. */
-export function giveToken({ page }, id, members = {}) {
+export function giveToken(tokenkeep, id, members = {}) {
   const obtained_ms = Date.now();
   const token = {
     v: 1,
@@ -90,5 +90,5 @@ export function giveToken({ page }, id, members = {}) {
     account: 'Ada Lovelace',
     ...members,
   };
-  return page.evaluate((key, value) => chrome.storage.local.set({ [key]: value }), `token:${id}`, { flow: 'f0', token });
+  return tokenkeep.put({ [`token:${id}`]: { flow: 'f0', token } });
 }

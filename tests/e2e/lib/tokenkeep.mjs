@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import { items, records } from './stored.mjs';
 import { until } from './until.mjs';
 
 /** Clicks something that may take its own page away. */
@@ -273,8 +274,20 @@ export class Tokenkeep {
     return index?.entries ?? [];
   }
 
-  local(keys = null) {
+  /** What stands in storage.local, as it stands there. */
+  raw(keys = null) {
     return this.page.evaluate((wanted) => chrome.storage.local.get(wanted), keys);
+  }
+
+  /** The records in storage.local. */
+  async local(keys = null) {
+    return records(await this.raw(keys));
+  }
+
+  /** Writes records, as the worker does. */
+  async put(newRecords) {
+    const before = await this.raw(Object.keys(newRecords));
+    await this.page.evaluate((written) => chrome.storage.local.set(written), items(newRecords, before));
   }
 
   async record(key) {
@@ -282,16 +295,10 @@ export class Tokenkeep {
   }
 
   /** Changes members of a record, in a token's record those of the token, as if time had gone by or another had written. */
-  change(key, members) {
-    return this.page.evaluate(
-      async (name, more) => {
-        const { [name]: record } = await chrome.storage.local.get(name);
-        Object.assign(record.token ?? record, more);
-        await chrome.storage.local.set({ [name]: record });
-      },
-      key,
-      members,
-    );
+  async change(key, members) {
+    const record = await this.record(key);
+    Object.assign(record.token ?? record, members);
+    await this.put({ [key]: record });
   }
 
   async traces(id) {
