@@ -22,7 +22,7 @@ export function parseStored(key, text) {
 export function records(items) {
   const last = Object.entries(items).filter(([key]) => !key.startsWith('~'));
   return Object.fromEntries(
-    last.map(([key, value]) => [key, (typeof value === 'string' && parseStored(key, value)?.record) ?? value]),
+    last.map(([key, value]) => [key, parseStored(key, value)?.record ?? value]),
   );
 }
 
