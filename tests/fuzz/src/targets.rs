@@ -7,6 +7,7 @@ mod addresses;
 mod answers;
 mod ours;
 mod person;
+mod sealed;
 
 use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -66,6 +67,7 @@ constructors! {
     text(fn(&str) -> u64) => Text, ANY;
     bytes(fn(&[u8]) -> u64) => Bytes, ANY;
     stored(fn(&[u8]) -> u64) => Bytes, OURS;
+    line(fn(&str) -> u64) => Text, OURS;
 }
 
 /// All targets: a line each.
@@ -104,6 +106,10 @@ pub(crate) const TARGETS: &[Target] = &[
     stored("check", "what the servers said", || seeds::records("check"), ours::check),
     stored("reminded", "the reminders", || seeds::records("reminded"), ours::record::<Vec<Reminded>>),
     stored("pages", "all that a page reads", || seeds::records("pages"), ours::pages),
+    stored("vault-header", "the header of what is sealed", sealed::files, sealed::header),
+    stored("backup", "a backup's file, before its passphrase", sealed::files, sealed::backup),
+    stored("backup-contents", "what stands in a backup", || seeds::members("vault/backups", "contents"), sealed::contents),
+    line("stored-text", "a record as storage has it", sealed::stored_seeds, sealed::stored),
     stored("command", "messages to the worker", || seeds::records("command"), ours::record::<Command>),
     stored("reply", "answers of the worker", || seeds::records("reply"), ours::record::<Reply>),
 ];
