@@ -70,6 +70,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn differences_do_not_cancel_out() {
+        assert!(equal(b"abc", b"abc"));
+        for other in ["bac", "abd", "abcd", "ab", "cba"] {
+            assert!(!equal(b"abc", other.as_bytes()), "{other}");
+        }
+        // One bit, in two places.
+        assert!(!equal(b"aabb", b"bbbb"));
+    }
+
+    #[test]
     fn debug_shows_the_kind_only() {
         assert_eq!(
             format!("{:?}", ClientSecret::new("WPL_AP1.x")),
