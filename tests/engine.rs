@@ -455,11 +455,8 @@ fn scripts_give_what_they_say() {
     let mut count = 0;
     for script in SCRIPTS.split("\n## ").skip(1) {
         let (title, script) = script.split_once('\n').unwrap();
-        let wanted: String = script
-            .lines()
-            .filter(|line| line.starts_with(['>', ' ']))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let lines = script.lines().filter(|line| line.starts_with(['>', ' ']));
+        let wanted = lines.fold(String::new(), |wanted, line| wanted + line + "\n");
         count += 1;
         let found = run(script);
         if found != wanted {
