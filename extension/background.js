@@ -45,12 +45,15 @@ function watchRequests() {
 }
 
 const onClicked = (id) => void run("notifications.onClicked", [id]);
+const onStateChanged = (state) => void run("idle.onStateChanged", [state]);
 
 function watch() {
   watchRequests();
-  // An optional permission: without it there is no such API.
+  // Optional permissions: without them there are no such APIs.
   api.notifications?.onClicked.removeListener(onClicked);
   api.notifications?.onClicked.addListener(onClicked);
+  api.idle?.onStateChanged.removeListener(onStateChanged);
+  api.idle?.onStateChanged.addListener(onStateChanged);
 }
 
 watch();

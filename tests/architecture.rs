@@ -293,6 +293,7 @@ fn every_text_is_used_and_every_key_exists() {
             ("import_error_", ""),
             ("import_kind_", ""),
             ("backup_error_", ""),
+            ("locked_error_", ""),
             ("strength_", ""),
             ("trace_step_", ""),
             ("error_label_", ""),
@@ -416,9 +417,9 @@ fn pages_include_parts_that_exist() {
 /// The page's script asks for these keys before Rust is there; without the index the page would take itself for new.
 #[test]
 fn the_start_asks_for_the_keys_that_stand_in_storage() {
-    use tokenkeep::vault::{ENGINE_KEY, HEAD_KEYS};
+    use tokenkeep::vault::{PAGE_KEYS, SESSION_KEYS};
     let start = read(&root().join("www/start.js"));
-    let [schema, index] = HEAD_KEYS;
-    assert!(start.contains(&format!("storage.local.get([\"{schema}\", \"{index}\", ...shown])")));
-    assert!(start.contains(&format!("storage.session.get([\"{ENGINE_KEY}\"])")));
+    let list = |keys: &[&str]| format!("\"{}\"", keys.join("\", \""));
+    assert!(start.contains(&format!("storage.local.get([{}, ...shown])", list(&PAGE_KEYS))));
+    assert!(start.contains(&format!("storage.session.get([{}])", list(&SESSION_KEYS))));
 }

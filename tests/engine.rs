@@ -39,7 +39,7 @@ fn provider_of(name: &str) -> &'static Provider {
 fn id_token(member: &str) -> IdToken {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"sub":"{member}","name":"{member}"}}"#));
-    IdToken::new(&format!("e30.{claims}.x"))
+    IdToken::new(format!("e30.{claims}.x"))
 }
 
 fn old_token(words: &[&str]) -> StoredToken {
@@ -94,7 +94,7 @@ fn new_flow(words: &[&str], renews: bool) -> Box<NewFlow> {
             },
             client_secret: Some(ClientSecret::new("secret")),
         },
-        state: State::new(&format!("state-{id}")),
+        state: State::new(format!("state-{id}")),
         code_verifier: Some(CodeVerifier::new("verifier")),
         renews: renews.then(|| old_token(more)),
         quiet_tab: more.contains(&"quiet-tab"),

@@ -14,7 +14,7 @@ async function start() {
     // The records that the last page showed: the index, which is asked for along with them, tells whether they are still
     // all that is needed.
     const shown = localStorage.getItem("shown")?.split(" ") ?? [];
-    const asked = [api.tabs.getCurrent(), api.storage.session.get(["engine"]), api.storage.local.get(["schema", "index", ...shown])];
+    const asked = [api.tabs.getCurrent(), api.storage.session.get(["engine", "key"]), api.storage.local.get(["schema", "index", "vault", "waiting", ...shown])];
     wasm_bindgen.initSync({ module: await module });
     await whole;
     failed = "view-error";

@@ -49,6 +49,10 @@ extern "C" {
     pub(super) type StorageArea;
     #[wasm_bindgen(method, catch)]
     pub(super) fn get(this: &StorageArea, keys: &Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = get)]
+    pub(super) fn get_all(this: &StorageArea, none: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn clear(this: &StorageArea) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn set(this: &StorageArea, items: &Object) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -95,6 +99,10 @@ extern "C" {
     pub(super) fn clear(this: &Alarms, name: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn get(this: &Alarms, name: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getAll)]
+    pub(super) fn get_all(this: &Alarms) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = clearAll)]
+    pub(super) fn clear_all(this: &Alarms) -> Result<Promise, JsValue>;
 
     pub(super) type Action;
     #[wasm_bindgen(method, catch, js_name = setBadgeText)]

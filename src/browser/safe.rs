@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroizing;
 
 use crate::vault::backup::{BackupEntropy, open_backup, seal_backup};
-use crate::vault::header::{HeaderEntropy, OpenError};
+use crate::vault::header::{Begins, Header, HeaderEntropy, OpenError};
 use crate::vault::kdf::{self, KdfParams};
 use crate::vault::passphrase::Passphrase;
 use crate::vault::seal::decrypt;
@@ -43,6 +43,27 @@ pub fn open(passphrase: &str, file: &[u8]) -> Result<String, JsValue> {
     let contents = open_backup(&Passphrase::new(passphrase), file).map_err(code)?;
     // Only text was ever sealed.
     String::from_utf8(contents).map_err(|_| code(OpenError::Damaged))
+}
+
+/// The header of a storage under a passphrase, and its data key behind it.
+#[wasm_bindgen]
+pub fn new_vault(passphrase: &str) -> Result<Vec<u8>, JsValue> {
+    let entropy = HeaderEntropy {
+        salt: entropy::bytes()?,
+        nonce: entropy::bytes()?,
+        key: Zeroizing::new(entropy::bytes()?),
+    };
+    let passphrase = Passphrase::new(passphrase);
+    let (header, key) = Header::create(Begins::Vault, &passphrase, KdfParams::NEW, entropy).map_err(code)?;
+    Ok([header.bytes().as_slice(), key.expose()].concat())
+}
+
+/// The data key of a storage.
+#[wasm_bindgen]
+pub fn open_vault(passphrase: &str, header: &[u8]) -> Result<Vec<u8>, JsValue> {
+    let header = Header::parse(Begins::Vault, header).map_err(code)?;
+    let key = header.unlock(&Passphrase::new(passphrase)).map_err(code)?;
+    Ok(key.expose().to_vec())
 }
 
 /// Argon2id with all its inputs: so that the vectors run on what ships.

@@ -8,8 +8,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::plain::{Plain, Record};
-use crate::vault::stored::{Sealing, check_stored, former_key, read_stored, write_stored};
-use crate::vault::{SCHEMA_KEY, has_former};
+use crate::vault::lock::{OpenKey, VaultRecord, sealing};
+use crate::vault::stored::{Sealing, StoredError, check_stored, former_key, read_stored, write_stored};
+use crate::vault::{OPEN_KEY, SCHEMA_KEY, VAULT_KEY, has_former, stays_open};
 
 use super::api::{self, StorageArea, answer, api, object, property};
 use super::entropy;
@@ -43,7 +44,18 @@ impl Records {
                 .map(Some)
                 .map_err(|error| damaged(key, &api::words(&error)));
         };
-        let json = SEALING.with_borrow(|sealing| read_stored(key, &text, sealing));
+        let json = SEALING.with_borrow(|sealing| match sealing {
+            Sealing::Off => read_stored(key, &text, sealing),
+            _ if stays_open(key) => read_stored(key, &text, sealing),
+            // Nobody but who knows the passphrase puts a record in.
+            _ => check_stored(key, &text).and_then(|whole| {
+                if whole.sealed {
+                    read_stored(key, &text, sealing)
+                } else {
+                    Err(StoredError::Damaged)
+                }
+            }),
+        });
         let json = json.map_err(|error| damaged(key, &error.to_string()))?;
         serde_json::from_str(&json)
             .map(Some)
@@ -144,12 +156,85 @@ pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
         // Where the last one can't be read, its number is left out.
         let generation = last.unwrap_or_else(|| former_last.map_or(0, |former| former + 1)) + 1;
         let json = String::from(js_sys::JSON::stringify(&record)?);
-        let nonce = entropy::bytes()?;
-        let text = SEALING.with_borrow(|sealing| write_stored(key, generation, &json, sealing, &nonce));
-        let text = text.ok_or_else(|| js_sys::Error::new("the storage is locked"))?;
+        let text = SEALING.with_borrow(|sealing| written(key, generation, &json, sealing))?;
         api::set(&items, key, &text.into());
     }
     answer(local().set(&items)).await?;
+    Ok(())
+}
+
+fn written(key: &str, generation: u64, json: &str, sealing: &Sealing) -> Result<String, JsValue> {
+    let sealing = if stays_open(key) { &Sealing::Off } else { sealing };
+    write_stored(key, generation, json, sealing, &entropy::bytes()?)
+        .ok_or_else(|| js_sys::Error::new("the storage is locked").into())
+}
+
+/// Whether there is a passphrase, and what it keeps closed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Vault {
+    /// The header in Base64; empty when there is no passphrase.
+    pub(super) header: String,
+    /// Whether nothing sealed can be read, or soon can't.
+    pub(super) locked: bool,
+    /// Whether it is being locked.
+    pub(super) closing: bool,
+}
+
+/// Learns from what is read first whether records are sealed, and whether they can be opened.
+pub(super) fn take_sealing(session: &Records, local: &Records) -> Result<Vault, JsValue> {
+    let vault: Option<VaultRecord> = local.get(VAULT_KEY)?;
+    let open: Option<OpenKey> = session.get(OPEN_KEY)?;
+    SEALING.set(sealing(vault.as_ref(), open.as_ref()));
+    let closing = open.is_some_and(|open| open.closing);
+    Ok(Vault {
+        header: vault.map(|vault| vault.header).unwrap_or_default(),
+        locked: closing || is_locked(),
+        closing,
+    })
+}
+
+/// Whether records are sealed and can't be opened.
+pub(super) fn is_locked() -> bool {
+    SEALING.with_borrow(|sealing| matches!(sealing, Sealing::Locked))
+}
+
+/// Opens what is sealed from now on, or forgets the key, which wipes it.
+pub(super) fn set_sealing(sealing: Sealing) {
+    SEALING.set(sealing);
+}
+
+/// Seals everything under another key, or nothing any more, in one write: a kill leaves all of the old or all of the new. What
+/// stood before each record is written over, too.
+pub(super) async fn seal_anew(vault: &VaultRecord, open: Option<&OpenKey>) -> Result<(), JsValue> {
+    let _writing = Writing::wait().await;
+    let records = Records(answer(local().get_all(&JsValue::NULL)).await?);
+    let new = sealing(Some(vault), open);
+    let keys = js_sys::Object::keys(records.0.unchecked_ref::<js_sys::Object>());
+    let keys: Vec<String> = keys.iter().filter_map(|key| key.as_string()).collect();
+    let items = js_sys::Object::new();
+    for key in &keys {
+        if key.starts_with('~') || stays_open(key) {
+            continue;
+        }
+        let plain = match records.plain(key) {
+            // Where the next test or flow replaces it, what can't be read stands in nobody's way.
+            Err(_) if !has_former(key) => Plain::Null,
+            plain => plain?.unwrap_or(Plain::Null),
+        };
+        let stands = property(&records.0, key).as_string();
+        let generation = stands.and_then(|text| check_stored(key, &text).ok().map(|whole| whole.generation));
+        let json = String::from(js_sys::JSON::stringify(&to_js(&plain)?)?);
+        let text = JsValue::from(written(key, generation.unwrap_or_default() + 1, &json, &new)?);
+        let former = former_key(key);
+        if keys.contains(&former) {
+            api::set(&items, &former, &text);
+        }
+        api::set(&items, key, &text);
+    }
+    let json = String::from(js_sys::JSON::stringify(&to_js(&vault.to_plain())?)?);
+    api::set(&items, VAULT_KEY, &written(VAULT_KEY, 1, &json, &Sealing::Off)?.into());
+    answer(local().set(&items)).await?;
+    SEALING.set(new);
     Ok(())
 }
 

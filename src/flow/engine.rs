@@ -191,6 +191,7 @@ impl Turn<'_> {
             Event::Cancel(flow) => self.cancel(&flow),
             Event::Dismiss(profile) => self.dismiss(&profile),
             Event::ProfileDeleted { profile, for_good } => self.profile_deleted(&profile, for_good),
+            Event::Lock => self.lock(),
             Event::Tick => {}
             Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
             Event::EffectFailed { flow, what, message } => {
@@ -860,6 +861,21 @@ impl Turn<'_> {
             self.fail(&id, Failure::Cancelled);
         }
         self.dismiss(profile);
+    }
+
+    fn lock(&mut self) {
+        let ids: Vec<FlowId> = self
+            .engine
+            .flows
+            .iter()
+            .filter(|flow| !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }))
+            .map(|flow| flow.id.clone())
+            .collect();
+        for id in ids {
+            self.fail(&id, Failure::Cancelled);
+        }
+        self.changed |= !self.engine.ended.is_empty();
+        self.engine.ended.clear();
     }
 
     fn dismiss(&mut self, profile: &str) {

@@ -114,6 +114,8 @@ pub enum Event {
         /// Whether that can't be undone any more.
         for_good: bool,
     },
+    /// Storage is being locked: what was not posted ends, and nothing is shown of what ended.
+    Lock,
     /// Time went by: an alarm, or any wake.
     Tick,
     /// A new worker instance: whatever ran in the former one is gone.

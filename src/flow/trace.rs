@@ -219,7 +219,7 @@ impl Recorder {
                 self.pending.retain(|trace| trace.profile != *profile);
                 self.before.retain(|trace| trace.profile != *profile);
             }
-            Event::Navigated(_) | Event::PageShown { .. } | Event::Dismiss(_) | Event::Tick => {}
+            Event::Navigated(_) | Event::PageShown { .. } | Event::Dismiss(_) | Event::Lock | Event::Tick => {}
         }
     }
 

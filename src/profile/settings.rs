@@ -14,12 +14,21 @@ pub struct Settings {
     pub notify: bool,
     /// The person's own format, as `handoff::fill` takes it.
     pub template: Option<String>,
+    /// After how many minutes without use a storage with a passphrase is locked, 0 for never; none for the usual.
+    pub lock_after_min: Option<u32>,
+    /// Whether it is locked when the screen is.
+    pub lock_with_screen: bool,
 }
 record!(Settings {
     remind_days,
     notify,
-    template
+    template,
+    lock_after_min,
+    lock_with_screen
 });
+
+/// After how many minutes without use a storage with a passphrase is locked, unless people choose otherwise.
+const LOCK_AFTER_MIN: u32 = 15;
 
 /// Characters in a template.
 const MAX_TEMPLATE: usize = 4000;
@@ -30,6 +39,8 @@ impl Default for Settings {
             remind_days: DEFAULT_REMIND_DAYS.to_vec(),
             notify: false,
             template: None,
+            lock_after_min: None,
+            lock_with_screen: false,
         }
     }
 }
@@ -37,8 +48,20 @@ impl Default for Settings {
 impl Settings {
     /// The most days that a reminder may be ahead: LinkedIn's tokens live for 60.
     const MOST_DAYS: u32 = 60;
+    /// The longest time without use, in minutes.
+    const MOST_LOCK_MIN: u32 = 1440;
     /// The most reminders of one token.
     const MOST_REMINDERS: usize = 5;
+
+    /// After which time without use to lock, in milliseconds; none for never.
+    #[must_use]
+    pub fn lock_after_ms(&self) -> Option<u64> {
+        match self.lock_after_min.unwrap_or(LOCK_AFTER_MIN) {
+            0 => None,
+            // Browsers ring no alarm within half a minute, and nobody waits for longer than a day.
+            minutes => Some(u64::from(minutes.min(Self::MOST_LOCK_MIN)) * 60_000),
+        }
+    }
 
     /// The days in order and each once; the reason, as a key for the texts, when they cannot be used.
     pub fn checked(mut self) -> Result<Self, &'static str> {
@@ -90,7 +113,7 @@ mod tests {
             Settings {
                 remind_days,
                 notify: true,
-                template: None,
+                ..Settings::default()
             }
             .checked()
         });
@@ -130,10 +153,36 @@ mod tests {
     fn stored_and_read_back() {
         let settings = Settings::default();
         let json = serde_json::to_string(&settings).unwrap();
-        assert_eq!(json, r#"{"remind_days":[14,3,1],"notify":false,"template":null}"#);
+        assert_eq!(
+            json,
+            r#"{"remind_days":[14,3,1],"notify":false,"template":null,"lock_after_min":null,"lock_with_screen":false}"#
+        );
         assert_eq!(serde_json::from_str::<Settings>(&json).unwrap(), settings);
         assert!(serde_json::from_str::<Settings>(r#"{"remind_days":[-1]}"#).is_err());
         assert!(serde_json::from_str::<Settings>(r#"{"remind_days":[1.5]}"#).is_err());
+    }
+
+    #[test]
+    fn what_was_stored_before_there_were_locks_is_read() {
+        let old: Settings = serde_json::from_str(r#"{"remind_days":[7],"notify":true,"template":null}"#).unwrap();
+        assert_eq!(old.lock_after_ms(), Some(15 * 60_000));
+        assert!(!old.lock_with_screen);
+    }
+
+    #[test]
+    fn locked_after_a_time_or_never() {
+        for (minutes, after_ms) in [
+            (None, Some(900_000)),
+            (Some(0), None),
+            (Some(5), Some(300_000)),
+            (Some(u32::MAX), Some(86_400_000)),
+        ] {
+            let settings = Settings {
+                lock_after_min: minutes,
+                ..Settings::default()
+            };
+            assert_eq!(settings.lock_after_ms(), after_ms, "{minutes:?}");
+        }
     }
 
     #[test]

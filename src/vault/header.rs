@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | 8 | `89 54 4B 45 45 50 0D 0A`: no text, and broken by whoever changes line ends |
 //! | 8 | 2 | the version: 1 |
-//! | 10 | 1 | what it begins: 1 a backup |
+//! | 10 | 1 | what it begins: 1 a backup, 2 a browser's storage |
 //! | 11 | 1 | the key derivation: 1 Argon2id, version 1.3 |
 //! | 12 | 4 | its memory in KiB |
 //! | 16 | 4 | its passes |
@@ -41,6 +41,8 @@ const ARGON2ID: u8 = 1;
 pub enum Begins {
     /// A backup in a file.
     Backup = 1,
+    /// The storage of a browser.
+    Vault = 2,
 }
 
 /// What is drawn at random for a new header.

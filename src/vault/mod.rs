@@ -9,6 +9,7 @@
 pub mod backup;
 pub mod header;
 pub mod kdf;
+pub mod lock;
 pub mod passphrase;
 pub mod restore;
 pub mod seal;
@@ -27,8 +28,12 @@ pub const SCHEMA: u32 = 2;
 pub const SCHEMA_KEY: &str = "schema";
 /// Key of the [`Index`] in `storage.local`.
 pub const INDEX_KEY: &str = "index";
-/// What a page reads first.
+/// What tells which profiles there are.
 pub const HEAD_KEYS: [&str; 2] = [SCHEMA_KEY, INDEX_KEY];
+/// What a page reads first of `storage.local`.
+pub const PAGE_KEYS: [&str; 4] = [SCHEMA_KEY, INDEX_KEY, VAULT_KEY, WAITING_KEY];
+/// What is read first of `storage.session`.
+pub const SESSION_KEYS: [&str; 2] = [ENGINE_KEY, OPEN_KEY];
 /// Key of the [`Engine`](crate::flow::Engine) in `storage.session`.
 pub const ENGINE_KEY: &str = "engine";
 
@@ -36,6 +41,13 @@ pub const ENGINE_KEY: &str = "engine";
 pub const SETTINGS_KEY: &str = "settings";
 /// Key of the list of [`Reminded`](crate::flow::Reminded) in `storage.local`.
 pub const REMINDED_KEY: &str = "reminded";
+/// Key of the [`VaultRecord`](lock::VaultRecord) in `storage.local`.
+pub const VAULT_KEY: &str = "vault";
+/// Key of the [`OpenKey`](lock::OpenKey) in `storage.session`.
+pub const OPEN_KEY: &str = "key";
+/// Key of the [`Waiting`](lock::Waiting) in `storage.local`.
+pub const WAITING_KEY: &str = "waiting";
+
 /// Key of the [`Trash`] in `storage.local`.
 pub const TRASH_KEY: &str = "trash";
 
@@ -84,6 +96,12 @@ pub fn check_key(id: &str) -> String {
 #[must_use]
 pub fn has_former(key: &str) -> bool {
     ![TRACES, CHECK, REMINDED_KEY].iter().any(|kind| key.starts_with(kind))
+}
+
+/// Whether a record stays readable when the others are sealed: what is needed while locked, and no secret.
+#[must_use]
+pub fn stays_open(key: &str) -> bool {
+    [SCHEMA_KEY, SETTINGS_KEY, VAULT_KEY, WAITING_KEY].contains(&key.trim_start_matches('~'))
 }
 
 /// Whether this is a [`check_key`].

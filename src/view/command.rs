@@ -2,6 +2,7 @@
 
 use crate::plain::record;
 use crate::profile::{ProfileDraft, Settings};
+use crate::vault::lock::EncodedKey;
 use crate::vault::restore::Restored;
 
 /// What a page asks for. The worker checks the sender before it reads one.
@@ -94,6 +95,31 @@ pub enum Command {
         /// The profile.
         profile: String,
     },
+    /// Seal everything under another data key.
+    SetPassphrase {
+        /// The header that the page saw; empty when there was no passphrase.
+        before: String,
+        /// The new one.
+        header: String,
+        /// Its data key.
+        key: EncodedKey,
+    },
+    /// Seal nothing any more.
+    RemovePassphrase {
+        /// The header that the page saw.
+        before: String,
+    },
+    /// Open what is sealed.
+    Unlock {
+        /// The header that the page saw.
+        header: String,
+        /// Its data key.
+        key: EncodedKey,
+    },
+    /// Lock what is sealed.
+    Lock,
+    /// Delete everything that is locked: nobody knows the passphrase.
+    StartOver,
     /// A page opened and shows a flow under way: see that nothing was missed.
     Look,
     /// Give a flow up.
@@ -123,6 +149,11 @@ record!(enum Command {
     ChooseFormat { profile, format },
     PermissionAnswered { profile, granted },
     ClearTraces { profile },
+    SetPassphrase { before, header, key },
+    RemovePassphrase { before },
+    Unlock { header, key },
+    Lock,
+    StartOver,
     Look,
     Cancel { flow },
     Dismiss { profile },

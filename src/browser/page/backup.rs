@@ -1,9 +1,9 @@
 //! Backing up everything into one file under a passphrase.
 
-use js_sys::{Array, Date, JSON, JsString, Promise, Uint8Array};
+use js_sys::{Array, Date, JSON, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, Element, EventTarget, HtmlElement, HtmlInputElement, Url, Worker};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Blob, Element, EventTarget, HtmlElement, HtmlInputElement, Url};
 
 use crate::plain::Record as _;
 use crate::profile::{Profile, Settings};
@@ -12,8 +12,8 @@ use crate::vault::passphrase::Passphrase;
 use crate::vault::strength::{Strength, strength};
 use crate::vault::{self, Index};
 
+use super::lock::{ask, typed};
 use super::{announce, dom, report};
-use crate::browser::api::property;
 use crate::browser::dom::{by_id, set_attribute, set_text, show};
 use crate::browser::storage::{Records, local, read, to_js};
 use crate::browser::{clock, entropy, texts};
@@ -27,7 +27,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
         report(save());
     })?;
     dom::listen(&by_id::<EventTarget>("backup")?, "input", |_| {
-        report(judge().and_then(|()| say("backup", None)));
+        report(judge("backup").and_then(|()| say("backup", None)));
     })?;
     dom::listen(&by_id::<EventTarget>("backup_suggest")?, "click", |_| report(suggest()))
 }
@@ -40,14 +40,8 @@ pub(super) fn clear() -> Result<(), JsValue> {
         field.set_type("password");
     }
     show(&by_id("backup_suggested")?, false);
-    judge()?;
+    judge("backup")?;
     say("backup", None)
-}
-
-/// What a field holds, in normalization form C.
-pub(super) fn typed(id: &str) -> Result<String, JsValue> {
-    let text = JsString::from(by_id::<HtmlInputElement>(id)?.value());
-    Ok(text.normalize("NFC").into())
 }
 
 /// Shows an error of a form by its code, or none.
@@ -66,9 +60,9 @@ pub(super) fn complain(form: &str, text: Option<&str>) -> Result<(), JsValue> {
 }
 
 /// Says how hard the passphrase is to guess, while it is typed.
-fn judge() -> Result<(), JsValue> {
-    let text = typed("backup_passphrase")?;
-    let slot: HtmlElement = by_id("backup_strength")?;
+pub(super) fn judge(form: &str) -> Result<(), JsValue> {
+    let text = typed(&[form, "_passphrase"].concat())?;
+    let slot: HtmlElement = by_id(&[form, "_strength"].concat())?;
     let code = match Passphrase::new(&text).checked() {
         _ if text.is_empty() => "hint",
         Err(_) => "short",
@@ -95,23 +89,23 @@ fn suggest() -> Result<(), JsValue> {
         field.set_value(&text);
     }
     show(&by_id("backup_suggested")?, true);
-    judge()?;
+    judge("backup")?;
     say("backup", None)
 }
 
 /// Why this passphrase can't be taken.
-fn refusal(text: &str) -> Result<Option<&'static str>, JsValue> {
+pub(super) fn refusal(form: &str, text: &str) -> Result<Option<&'static str>, JsValue> {
     Ok(match Passphrase::new(text).checked() {
         Err(code) => Some(code),
         Ok(()) if strength(text) == Strength::Weak => Some("weak"),
-        Ok(()) if text != typed("backup_again")? => Some("not_the_same"),
+        Ok(()) if text != typed(&[form, "_again"].concat())? => Some("not_the_same"),
         Ok(()) => None,
     })
 }
 
 fn save() -> Result<(), JsValue> {
     let passphrase = typed("backup_passphrase")?;
-    if let Some(code) = refusal(&passphrase)? {
+    if let Some(code) = refusal("backup", &passphrase)? {
         by_id::<HtmlElement>(FIELDS[usize::from(code == "not_the_same")])?.focus()?;
         return say("backup", Some(code));
     }
@@ -191,29 +185,6 @@ fn kept(records: &Records, keys: &[String]) -> Result<Option<Kept>, JsValue> {
         secret: records.get(secret)?,
         token: records.get(token)?,
     }))
-}
-
-/// Has the module of its own seal or open something, in a worker that lives as long as that takes: the page does not stand
-/// still, and the memory is given back. A refusal is the code of its reason.
-pub(super) async fn ask(what: &str, passphrase: String, input: JsValue) -> Result<JsValue, String> {
-    let broken = |_| "broken".to_owned();
-    let worker = Worker::new("safe.js").map_err(broken)?;
-    let answer = Promise::new(&mut |resolve, reject| {
-        worker.set_onmessage(Some(&resolve));
-        worker.set_onerror(Some(&reject));
-    });
-    let message = Array::of3(&what.into(), &passphrase.into(), &input);
-    let asked = worker.post_message(&message).map_err(broken);
-    let answered = match asked {
-        Ok(()) => JsFuture::from(answer).await.map_err(broken),
-        Err(code) => Err(code),
-    };
-    worker.terminate();
-    let data = property(&answered?, "data");
-    match property(&data, "failed").as_string() {
-        Some(code) => Err(code),
-        None => Ok(property(&data, "done")),
-    }
 }
 
 fn download(file: &JsValue) -> Result<(), JsValue> {

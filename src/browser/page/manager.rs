@@ -90,6 +90,9 @@ pub(super) fn listen() -> Result<(), JsValue> {
 
 /// Takes the address: which section, and what its form is about. A person who followed a link hears its heading.
 pub(super) fn arrive(followed: bool) -> Result<(), JsValue> {
+    if with(|page| page.vault.locked) {
+        return super::redraw();
+    }
     let route = Route::now();
     SECTION.with(|section| section.borrow_mut().clone_from(&route));
     with(|page| {

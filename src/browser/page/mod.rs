@@ -8,7 +8,9 @@
 mod backup;
 mod check;
 mod home;
+mod lock;
 mod manager;
+mod passphrase;
 mod picker;
 mod restore;
 mod rows;
@@ -28,12 +30,13 @@ use web_sys::{Element, HtmlElement};
 use crate::flow::{Check, Engine, FlowId, StoredToken};
 use crate::plain::Record as _;
 use crate::profile::{Profile, TokenRecord};
+use crate::vault::lock::{OpenKey, VaultRecord, Waiting};
 use crate::vault::{self, Index};
 use crate::view::{Command, Model, PopupView, Reply, VISIBLE_AT_FIRST};
 
 use super::api::{answer, api, object, strings, words};
 use super::dom::{self, by_id, document, for_each};
-use super::storage::{Changes, ask, asked, from_js, local, on_changed, read, session, to_js};
+use super::storage::{Changes, Vault, ask, asked, from_js, local, on_changed, read, session, take_sealing, to_js};
 use super::{clock, texts};
 
 thread_local! {
@@ -60,6 +63,12 @@ struct Page {
     tab: bool,
     /// The manager rather than the popup.
     manager: bool,
+    /// Whether there is a passphrase, and storage is locked.
+    vault: Vault,
+    /// What waits while it is locked.
+    waits: Waiting,
+    /// When somebody last did something here.
+    active_ms: u64,
     /// Whether the browser speaks another language than the static page.
     foreign: bool,
     /// What the list shows.
@@ -88,6 +97,16 @@ impl Page {
             form: None,
             tab: false,
             manager: false,
+            vault: Vault {
+                header: String::new(),
+                locked: false,
+                closing: false,
+            },
+            waits: Waiting {
+                renewals_ms: Vec::new(),
+                ends_ms: Vec::new(),
+            },
+            active_ms: 0,
             foreign: false,
             drawn: None,
             keys: String::new(),
@@ -141,6 +160,7 @@ pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<S
     redraw()?;
     // The rest can wait until the main action stands.
     setup::listen()?;
+    lock::listen()?;
     follow_storage();
     home::look_again();
     // Time left is text, and time goes by.
@@ -170,6 +190,7 @@ pub async fn manager(tab: Promise, engine: Promise, records: Promise, shown: Vec
     settings::load().await?;
     manager::listen()?;
     setup::listen()?;
+    lock::listen()?;
     manager::arrive(false)?;
     follow_storage();
     dom::every(1000, || report(redraw()));
@@ -202,6 +223,12 @@ fn follow_storage() {
 /// A change comes with its new value, so the engine, which changes at every step of a flow, is not read again.
 fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
     if area == "session" {
+        // Locked, unlocked, or sealed under another key.
+        if changes.touch(&[vault::OPEN_KEY]) {
+            let open: Option<OpenKey> = changes.get(vault::OPEN_KEY)?;
+            let stays = open.is_none_or(|open| open.closing) && with(|page| page.vault.locked);
+            return if stays { Ok(()) } else { lock::reload() };
+        }
         if !changes.touch(&[vault::ENGINE_KEY]) {
             return Ok(());
         }
@@ -212,6 +239,15 @@ fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
             page.engine = engine.unwrap_or_default();
         });
         return redraw();
+    }
+    if area == "local" && changes.touch(&[vault::VAULT_KEY]) {
+        let vault: Option<VaultRecord> = changes.get(vault::VAULT_KEY)?;
+        if vault.is_none_or(|vault| vault.header.is_empty()) {
+            return lock::reload();
+        }
+    }
+    if with(|page| page.vault.locked) {
+        return Ok(());
     }
     if area == "local" && is_manager() && changes.touch(&[vault::SETTINGS_KEY]) {
         spawn_local(async { report(settings::load().await.and_then(|()| redraw())) });
@@ -259,8 +295,8 @@ fn localise(root: &Element) -> Result<(), JsValue> {
 
 /// Reads everything that shows.
 async fn load() -> Result<(), JsValue> {
-    let engine = ask(&session(), &[vault::ENGINE_KEY]);
-    load_from(engine, ask(&local(), &vault::HEAD_KEYS), &[]).await
+    let engine = ask(&session(), &vault::SESSION_KEYS);
+    load_from(engine, ask(&local(), &vault::PAGE_KEYS), &[]).await
 }
 
 /// Takes the index, and reads the records of the profiles that show unless they came with it.
@@ -274,6 +310,15 @@ async fn load_from(
         page.begun
     });
     let head = asked(head).await?;
+    let engine = asked(engine).await?;
+    let vault = take_sealing(&engine, &head)?;
+    let locked = vault.locked;
+    with(|page| page.vault = vault);
+    if locked {
+        let waits = head.get(vault::WAITING_KEY)?.unwrap_or_default();
+        with(|page| page.waits = waits);
+        return Ok(());
+    }
     vault::check_schema(head.get(vault::SCHEMA_KEY)?)
         .map_err(|error| js_sys::Error::new(&texts::text_with("storage_version", &[&error.found.to_string()])))?;
     let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
@@ -306,7 +351,7 @@ async fn load_from(
             checks.extend(check.map(|check| ((*id).to_owned(), check)));
         }
     }
-    let engine = asked(engine).await?.get(vault::ENGINE_KEY)?.unwrap_or_default();
+    let engine = engine.get(vault::ENGINE_KEY)?.unwrap_or_default();
     let keys = keys.join(" ");
     // Reads overtake each other; what an earlier one saw is no longer so.
     if with(|page| turn < page.taken) {
@@ -340,6 +385,11 @@ fn remember(keys: &str) {
 
 /// Draws what is so now.
 fn redraw() -> Result<(), JsValue> {
+    lock::draw_state()?;
+    if with(|page| page.vault.locked) {
+        let waits = with(|page| page.waits.clone());
+        return lock::draw(&waits);
+    }
     setup::forget_secret()?;
     if is_manager() {
         return manager::redraw();

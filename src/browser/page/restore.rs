@@ -13,7 +13,8 @@ use crate::vault::backup::{Backup, ContentsError, Kept, MAX_BACKUP_BYTES, inspec
 use crate::vault::restore::{Choice, Compared, Side, compare, settings_differ};
 use crate::view::{Command, Reply};
 
-use super::backup::{ask, collect, complain, say, typed, working};
+use super::backup::{collect, complain, say, working};
+use super::lock::{ask, typed};
 use super::{announce, dom, report, send};
 use crate::browser::api::{property, words};
 use crate::browser::dom::{

@@ -11,7 +11,7 @@ use crate::profile::Settings;
 use crate::vault;
 use crate::view::{Command, Reply};
 
-use super::{announce, dom, report, send};
+use super::{announce, dom, passphrase, report, send};
 use crate::browser::api::{answer, api, object, strings};
 use crate::browser::dom::{by_id, set_attribute, set_text, show};
 use crate::browser::storage::{local, read};
@@ -30,7 +30,7 @@ pub(super) async fn load() -> Result<(), JsValue> {
     fill()
 }
 
-fn stored() -> Settings {
+pub(super) fn stored() -> Settings {
     STORED.with_borrow(|(settings, _)| settings.clone())
 }
 
@@ -53,6 +53,7 @@ pub(super) fn fill() -> Result<(), JsValue> {
     );
     draw_template_error(None)?;
     draw_error(None)?;
+    passphrase::fill(&settings)?;
     // A permission that was taken back in the browser's own settings takes the switch along.
     by_id::<HtmlInputElement>("notify")?.set_checked(settings.notify && permitted);
     Ok(())
@@ -60,6 +61,7 @@ pub(super) fn fill() -> Result<(), JsValue> {
 
 /// Listens to the section.
 pub(super) fn listen() -> Result<(), JsValue> {
+    passphrase::listen()?;
     dom::listen(&by_id::<EventTarget>("settings")?, "submit", |event| {
         event.prevent_default();
         report(save_days());
@@ -153,7 +155,7 @@ fn notify(wanted: bool) {
     });
 }
 
-fn save(settings: Settings) {
+pub(super) fn save(settings: Settings) {
     spawn_local(async move {
         let command = Command::SaveSettings {
             settings: settings.clone(),

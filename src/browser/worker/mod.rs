@@ -7,6 +7,7 @@
 
 mod checks;
 mod effects;
+mod lock;
 mod profiles;
 mod restore;
 mod tokens;
@@ -31,10 +32,11 @@ use crate::view::{Command, Reply};
 
 use super::api::{answer, api, granted, object, property, words};
 use super::clock;
-use super::storage::{from_js, local, read, session, to_js};
+use super::storage::{from_js, is_locked, local, read, session, take_sealing, to_js};
 
 use checks::{Asking, Question};
 use effects::run_one;
+use lock::LOCK_ALARM;
 use profiles::{choose_format, move_profile, save, save_copy, save_settings};
 use restore::restore;
 use tokens::{TOKENS_ALARM, look_at_tokens, mend_alarm, new_flow, renewal};
@@ -61,6 +63,7 @@ thread_local! {
             tidying: VecDeque::new(),
             tidies: false,
             asking: Vec::new(),
+            closing: false,
         })
     };
 }
@@ -78,6 +81,8 @@ struct Worker {
     tidies: bool,
     /// Questions about tokens under way.
     asking: Vec<Asking>,
+    /// Whether storage is locked as soon as what was posted has been answered.
+    closing: bool,
 }
 
 fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
@@ -105,12 +110,22 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     if let Some(taken) = taken {
         dispatch(taken).await;
     }
+    if event.starts_with("idle.") {
+        lock::screen_changed(&argument).await?;
+        return Ok(JsValue::UNDEFINED);
+    }
     // Not every browser keeps alarms when it ends.
     let alarm = (event == "alarms.onAlarm")
         .then(|| property(&argument, "name").as_string())
         .flatten();
+    if alarm.as_deref() == Some(LOCK_ALARM) {
+        lock::lock().await?;
+    }
     if event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
         look_at_tokens().await?;
+    }
+    if is_locked() {
+        return Ok(JsValue::UNDEFINED);
     }
     // Nobody can undo after a start of the browser: the page that offers it is gone.
     if event.starts_with("runtime.") || alarm.as_deref() == Some(TRASH_ALARM) {
@@ -210,6 +225,9 @@ async fn message(message: JsValue, sender: &JsValue) -> Result<JsValue, JsValue>
 
 async fn command_reply(command: Command) -> Result<Reply, JsValue> {
     start().await?;
+    if let Some(done) = lock::command(&command).await {
+        return done.map(|()| Reply::Done);
+    }
     let mut reply = Reply::Done;
     let mut authorized = None;
     let event = match command {
@@ -281,6 +299,11 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             traces::clear(&profile).await?;
             None
         }
+        Command::SetPassphrase { .. }
+        | Command::RemovePassphrase { .. }
+        | Command::Unlock { .. }
+        | Command::Lock
+        | Command::StartOver => None,
         Command::Look => Some(Event::Tick),
         Command::Cancel { flow } => Some(Event::Cancel(FlowId(flow))),
         Command::Dismiss { profile } => Some(Event::Dismiss(profile)),
@@ -324,7 +347,8 @@ fn start() -> JsFuture {
 
 /// Reads what the last instance left, and lets the engine put it right.
 async fn load() -> Result<(), JsValue> {
-    let records = read(&session(), &[vault::ENGINE_KEY]).await?;
+    let records = read(&session(), &vault::SESSION_KEYS).await?;
+    let vault = take_sealing(&records, &read(&local(), &[vault::VAULT_KEY]).await?)?;
     let engine: Engine = records.get(vault::ENGINE_KEY)?.unwrap_or_default();
     let exchanging: Vec<(FlowId, String)> = engine
         .flows
@@ -336,7 +360,10 @@ async fn load() -> Result<(), JsValue> {
     let tokens = read(&local(), &keys).await?;
     let mut stored = Vec::new();
     for (id, key) in &exchanging {
-        if tokens.get::<StoredToken>(key)?.is_some_and(|token| token.flow == *id) {
+        // Nothing was stored while everything was locked.
+        let locked = is_locked();
+        let token = if locked { None } else { tokens.get::<StoredToken>(key)? };
+        if token.is_some_and(|token| token.flow == *id) {
             stored.push(id.clone());
         }
     }
@@ -353,7 +380,10 @@ async fn load() -> Result<(), JsValue> {
         .filter_map(|rule| property(&rule, "id").as_f64())
         .map(|id| id as u32)
         .collect();
-    with(|worker| worker.engine = engine);
+    with(|worker| {
+        worker.engine = engine;
+        worker.closing = vault.closing;
+    });
     let event = Event::WorkerStarted {
         stored,
         granted: granted_flows().await?,
@@ -367,6 +397,7 @@ async fn load() -> Result<(), JsValue> {
         worker.queue.push_front(event);
     });
     mend_alarm();
+    lock::mend_alarm(&vault);
     Ok(())
 }
 
@@ -446,6 +477,9 @@ async fn drain() {
     }
     with(|worker| worker.busy = false);
     tidy(Tidying::Traces);
+    if with(|worker| worker.closing) {
+        lock::finish_soon();
+    }
 }
 
 /// Runs effects in order. When the browser refuses one that a flow can't do without, the rest of that flow's are dropped.

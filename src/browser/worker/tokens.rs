@@ -8,11 +8,12 @@ use crate::oauth::secret::{CodeVerifier, State};
 use crate::plain::Record as _;
 use crate::profile::{Profile, Settings};
 use crate::provider;
+use crate::vault::lock::Waiting;
 use crate::vault::{self, Index, SecretRecord};
 use crate::view::{TimeLeft, TimeUnit};
 
 use super::super::api::{answer, api, granted, object, property, words};
-use super::super::storage::{local, read, store};
+use super::super::storage::{Records, is_locked, local, read, store};
 use super::super::{clock, entropy, texts};
 use super::effects::set_alarm;
 use super::profiles::gone;
@@ -72,6 +73,9 @@ pub(super) fn mend_alarm() {
 /// Renews what is due, says on the icon what needs the person, and sets the alarm for the next look.
 pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
     start().await?;
+    if is_locked() || with(|worker| worker.closing) {
+        return look_while_locked().await;
+    }
     let [schema, index] = vault::HEAD_KEYS;
     let head = read(&local(), &[schema, index, vault::SETTINGS_KEY, vault::REMINDED_KEY]).await?;
     // Neither stops a renewal when it can't be read.
@@ -85,25 +89,7 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
     let all_keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let records = read(&local(), &all_keys).await?;
     let now_ms = clock::now_ms();
-    let mut tokens = Vec::new();
-    let mut names = Vec::new();
-    for keys in keys.chunks(2) {
-        // A record that can't be read is the page's to report; it stops no other token's renewal.
-        let (Ok(Some(profile)), Ok(Some(StoredToken { flow, token }))) =
-            (records.get::<Profile>(&keys[0]), records.get::<StoredToken>(&keys[1]))
-        else {
-            continue;
-        };
-        let renews = profile.renew_automatically && profile.renews_by_itself(&token, now_ms);
-        names.push((profile.id.clone(), profile.name));
-        tokens.push(KnownToken {
-            flow,
-            expires_ms: token.expires_ms,
-            renewal_ms: token.renewal_due_ms().filter(|_| renews),
-            retry_ms: with(|worker| worker.engine.renewal_retry_ms(&profile.id)),
-            profile: profile.id,
-        });
-    }
+    let (tokens, names) = known(&records, &keys, now_ms);
     let days: &[u32] = if settings.notify { &settings.remind_days } else { &[] };
     let plan = Plan::new(now_ms, &tokens, days, &reminded);
     show_badge(plan.badge)?;
@@ -125,6 +111,63 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
             dispatch(Event::Renew(Box::new(new))).await;
         }
     }
+    Ok(())
+}
+
+/// The tokens that can be read, with the names of their profiles.
+fn known(records: &Records, keys: &[String], now_ms: u64) -> (Vec<KnownToken>, Vec<(String, String)>) {
+    let mut tokens = Vec::new();
+    let mut names = Vec::new();
+    for keys in keys.chunks(2) {
+        // A record that can't be read is the page's to report; it stops no other token's renewal.
+        let (Ok(Some(profile)), Ok(Some(StoredToken { flow, token }))) =
+            (records.get::<Profile>(&keys[0]), records.get::<StoredToken>(&keys[1]))
+        else {
+            continue;
+        };
+        let renews = profile.renew_automatically && profile.renews_by_itself(&token, now_ms);
+        names.push((profile.id.clone(), profile.name));
+        tokens.push(KnownToken {
+            flow,
+            expires_ms: token.expires_ms,
+            renewal_ms: token.renewal_due_ms().filter(|_| renews),
+            retry_ms: with(|worker| worker.engine.renewal_retry_ms(&profile.id)),
+            profile: profile.id,
+        });
+    }
+    (tokens, names)
+}
+
+/// What comes due once storage is locked: times, and not whose.
+pub(super) async fn waiting() -> Result<Waiting, JsValue> {
+    let index: Index = read(&local(), &vault::HEAD_KEYS)
+        .await?
+        .get(vault::INDEX_KEY)?
+        .unwrap_or_default();
+    let keys = index.entries.iter();
+    let keys: Vec<String> = keys
+        .flat_map(|entry| [vault::profile_key(&entry.id), vault::token_key(&entry.id)])
+        .collect();
+    let all_keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let records = read(&local(), &all_keys).await?;
+    let (tokens, _) = known(&records, &keys, clock::now_ms());
+    Ok(Waiting {
+        renewals_ms: tokens.iter().filter_map(|token| token.renewal_ms).collect(),
+        ends_ms: tokens.iter().filter_map(|token| token.expires_ms).collect(),
+    })
+}
+
+/// Says on the icon that something waits for the passphrase, and looks again when the next thing comes due.
+pub(super) async fn look_while_locked() -> Result<(), JsValue> {
+    let waiting: Waiting = read(&local(), &[vault::WAITING_KEY])
+        .await?
+        .get(vault::WAITING_KEY)?
+        .unwrap_or_default();
+    let now_ms = clock::now_ms();
+    let waits = waiting.renewals(now_ms) > 0 || waiting.has_ended(now_ms);
+    show_badge(if waits { Badge::Expired } else { Badge::Nothing })?;
+    let next_ms = waiting.next_ms(now_ms).unwrap_or(u64::MAX).min(now_ms + LOOK_WITHIN_MS);
+    answer(set_alarm(TOKENS_ALARM, Some(next_ms))).await?;
     Ok(())
 }
 

@@ -118,6 +118,7 @@ pub(super) fn days(input: &str) -> u64 {
             remind_days,
             notify: true,
             template: Some(input.to_owned()),
+            ..Settings::default()
         };
         settings.checked()
     });
