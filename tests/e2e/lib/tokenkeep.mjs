@@ -63,6 +63,18 @@ export async function typeInto(page, selector, value) {
   await page.keyboard.type(value);
 }
 
+/** Waits for a condition in a page that may be loaded anew meanwhile. */
+export function throughReloads(what, condition) {
+  return until(what, async () => {
+    try {
+      return await condition();
+    } catch (error) {
+      if (!/context|detached|closed|destroyed|no such|realm|not found/i.test(error.message)) throw error;
+      return false;
+    }
+  });
+}
+
 /** One of the extension's pages in a tab. */
 export class Tokenkeep {
   /** Opens one and waits until it shows something. */
@@ -434,7 +446,7 @@ export class Tokenkeep {
       history.replaceState(null, '', location.pathname);
       location.reload();
     });
-    await until('the page is loaded anew', () => this.page.evaluate(() => globalThis.former === undefined));
+    await throughReloads('the page is loaded anew', () => this.page.evaluate(() => globalThis.former === undefined));
     await this.shown();
   }
 
@@ -444,13 +456,18 @@ export class Tokenkeep {
     await closeOthers(this.browser, this.page);
     // Closing a tab may have woken the worker.
     await this.browser.killWorker();
-    await this.page.evaluate(async () => {
-      await chrome.storage.local.clear();
-      await chrome.storage.session.clear();
-      await chrome.alarms.clearAll();
-      const rules = await chrome.declarativeNetRequest.getSessionRules();
-      await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map((rule) => rule.id) });
-    });
+    // A page with a passphrase is loaded anew when its key goes.
+    await throughReloads('everything is put back', () =>
+      this.page.evaluate(async () => {
+        await chrome.storage.session.clear();
+        await chrome.storage.local.clear();
+        await chrome.alarms.clearAll();
+        const rules = await chrome.declarativeNetRequest.getSessionRules();
+        await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map((rule) => rule.id) });
+        const left = await chrome.storage.local.get(null);
+        return Object.keys(left).length === 0;
+      }),
+    );
     await this.sandbox.reset();
     await this.reload();
     await this.shown('view-setup');

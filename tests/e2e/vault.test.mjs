@@ -1,0 +1,313 @@
+// Storage under a passphrase: sealed, locked, opened; renewals that wait; and a kill at any moment.
+
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { Holder } from './lib/holder.mjs';
+import { Manager } from './lib/manager.mjs';
+import { stage, startFresh } from './lib/stage.mjs';
+import { parseStored } from './lib/stored.mjs';
+import { Tokenkeep, fill, throughReloads } from './lib/tokenkeep.mjs';
+import { until } from './lib/until.mjs';
+
+const on = await stage();
+const FIRST = 'tundra velvet okapi lantern';
+const SECOND = 'brisket morrow quilt anthem';
+
+let holder;
+let secret;
+let token;
+
+beforeEach(async () => {
+  await startFresh(on);
+  const { client_id, client_secret } = on.sandbox.ready.refresh_app;
+  holder = await Holder.of(on.tokenkeep, { client_id, client_secret });
+  secret = client_secret;
+  token = holder.first.token.access_token;
+});
+
+/** Fills the section of the settings and sends it; waits until the page was loaded anew with that state. */
+async function settings(fields, button = '#vault_go') {
+  const manager = await Manager.open(on.browser, '#settings');
+  await manager.shown('view-settings');
+  for (const [id, value] of Object.entries(fields)) await fill(manager.page, `#vault_${id}`, value);
+  await manager.page.evaluate(() => {
+    globalThis.former = true;
+  });
+  await manager.click(button);
+  return manager;
+}
+
+/** Whether the page that did it was loaded anew. */
+function loadedAnew(manager) {
+  return throughReloads('the page is loaded anew', async () => {
+    const anew = await manager.page.evaluate(() => globalThis.former === undefined);
+    return anew && (await manager.view()) === 'view-settings';
+  });
+}
+
+async function protect(passphrase = FIRST) {
+  const manager = await settings({ passphrase, again: passphrase });
+  await loadedAnew(manager);
+  await on.tokenkeep.shown('view-home');
+  return manager;
+}
+
+/** Waits for a view of a page that is being loaded anew. */
+function shows(tokenkeep, view) {
+  return throughReloads(`${view} is shown`, async () => (await tokenkeep.view()) === view);
+}
+
+async function unlock(passphrase = FIRST, { tokenkeep } = on) {
+  await fill(tokenkeep.page, '#locked_passphrase', passphrase);
+  await tokenkeep.click('#locked_go');
+}
+
+async function lock({ tokenkeep } = on) {
+  await tokenkeep.click('#lock');
+  await shows(tokenkeep, 'view-locked');
+}
+
+/** Everything that is stored and that a page shows, as one text. */
+async function everything() {
+  const { page } = on.tokenkeep;
+  const stored = await page.evaluate(async () => [
+    await chrome.storage.local.get(null),
+    await chrome.storage.session.get(null),
+    document.documentElement.outerHTML,
+    Object.entries(localStorage),
+  ]);
+  return JSON.stringify(stored);
+}
+
+/** The lock is over when the key is gone. */
+function keyGone() {
+  return until('the key is gone', () => on.tokenkeep.page.evaluate(async () => !(await chrome.storage.session.get('key')).key));
+}
+
+function sealedKeys(raw) {
+  return Object.entries(raw)
+    .filter(([key]) => !/^~?(schema|settings|vault|waiting)$/.test(key))
+    .map(([key, text]) => [key, parseStored(key.replace(/^~/, ''), text)?.sealed]);
+}
+
+describe('a passphrase', () => {
+  test('seals all that is stored, and the pages go on', async () => {
+    const { tokenkeep } = on;
+    assert.ok((await everything()).includes(secret), 'without one it lies there');
+    await protect();
+    const raw = await tokenkeep.raw();
+    const keys = sealedKeys(raw);
+    assert.ok(keys.length >= 4, JSON.stringify(keys));
+    assert.deepEqual(keys.filter(([, sealed]) => !sealed), []);
+    const text = JSON.stringify(raw);
+    for (const canary of [secret, token, 'tokenkeep.test']) assert.ok(!text.includes(canary), canary);
+    assert.equal(await tokenkeep.state(holder.id), 'token');
+    assert.match(await tokenkeep.text('.storage-note'), /encrypted with your passphrase/);
+    // What is written from now on is sealed as well.
+    await tokenkeep.expand(holder.id);
+    await holder.pressRenew();
+    await until('another token is stored', async () => (await tokenkeep.raw(`token:${holder.id}`))[`token:${holder.id}`] !== raw[`token:${holder.id}`]);
+    assert.deepEqual(sealedKeys(await tokenkeep.raw()).filter(([, sealed]) => !sealed), []);
+  });
+
+  test('that is short, easy or typed otherwise is refused, and nothing is sealed', async () => {
+    for (const [passphrase, again, words] of [
+      ['short', 'short', /./],
+      ['aaaaaaaaaaaaaaaa', 'aaaaaaaaaaaaaaaa', /./],
+      [FIRST, SECOND, /./],
+    ]) {
+      const manager = await settings({ passphrase, again });
+      await until('it is refused', () => manager.visible('#vault_error'));
+      assert.match(await manager.text('#vault_error'), words);
+      await manager.page.close();
+    }
+    assert.equal((await on.tokenkeep.raw('vault')).vault, undefined);
+  });
+});
+
+describe('the lock', () => {
+  test('leaves nothing that can be read: not in storage, in the session or in a page', async () => {
+    const { tokenkeep, browser } = on;
+    await protect();
+    await tokenkeep.expand(holder.id);
+    const manager = await Manager.open(browser);
+    await lock();
+    await shows(manager, 'view-locked');
+    await keyGone();
+    const text = await everything();
+    for (const canary of [secret, token, holder.first.token.refresh_token, 'live_https', 'Ada']) {
+      assert.ok(!text.includes(canary), canary);
+    }
+    for (const { page } of [tokenkeep, manager]) {
+      const html = await page.evaluate(() => document.documentElement.outerHTML);
+      assert.ok(!html.includes(token) && !html.includes('live_https'));
+    }
+    for (const command of [{ Renew: { profile: holder.id } }, { Authorize: { profile: holder.id } }]) {
+      const reply = await tokenkeep.send(command);
+      assert.match(reply.Failed.message, /locked/);
+    }
+  });
+
+  test('opens with the passphrase and with no other', async () => {
+    const { tokenkeep, browser } = on;
+    await protect();
+    await lock();
+    await keyGone();
+    await unlock('not the passphrase');
+    await until('it is refused', () => tokenkeep.visible('#locked_error'));
+    assert.equal(await tokenkeep.text('#locked_error'), 'The passphrase is wrong.');
+    await unlock();
+    await shows(tokenkeep, 'view-home');
+    assert.equal(await tokenkeep.state(holder.id), 'token');
+    // The key outlives the worker.
+    await browser.killWorker();
+    await tokenkeep.expand(holder.id);
+    await holder.pressRenew();
+    await until('it was renewed', async () => (await on.sandbox.tokenRequests()).length === 2);
+  });
+
+  test('comes by itself when nobody uses it', async () => {
+    const { tokenkeep } = on;
+    await protect();
+    const alarm = await until('the alarm stands', async () => (await tokenkeep.alarms()).find(({ name }) => name === 'lock'));
+    const minutes = (alarm.scheduledTime - Date.now()) / 60_000;
+    assert.ok(minutes > 13 && minutes <= 15.1, `${minutes}`);
+    await tokenkeep.page.evaluate(() => chrome.alarms.create('lock', { when: Date.now() + 500 }));
+    await shows(tokenkeep, 'view-locked');
+    await keyGone();
+  });
+
+  test('waits for what was posted, and its token is there afterwards', async () => {
+    const { tokenkeep, sandbox } = on;
+    await protect();
+    await sandbox.fault('token', { kind: 'delay', ms: 3000 });
+    await tokenkeep.expand(holder.id);
+    await holder.pressRenew();
+    await until('it was posted', async () => (await sandbox.tokenRequests()).length === 2);
+    await lock();
+    await keyGone();
+    assert.ok(!(await everything()).includes(secret));
+    await unlock();
+    await shows(tokenkeep, 'view-home');
+    await tokenkeep.expand(holder.id);
+    await tokenkeep.click(`${holder.card} .token-reveal`);
+    await until('the new token is there', async () => {
+      const shown = await tokenkeep.text(`${holder.card} .token-value`);
+      return shown.startsWith('AQ') && shown !== token;
+    });
+  });
+
+  test('keeps a renewal waiting that comes due, and says so', async () => {
+    const { tokenkeep, sandbox } = on;
+    await protect();
+    await lock();
+    await keyGone();
+    const { waiting } = await tokenkeep.local('waiting');
+    assert.ok(waiting.renewals_ms.length === 1 && waiting.renewals_ms[0] > Date.now(), JSON.stringify(waiting));
+    // As if it had come due meanwhile.
+    await tokenkeep.put({ waiting: { renewals_ms: [Date.now() - 1000], ends_ms: [] } });
+    await tokenkeep.page.evaluate(() => chrome.alarms.create('tokens', { when: Date.now() + 100 }));
+    await until('the icon says so', async () => (await tokenkeep.page.evaluate(() => chrome.action.getBadgeText({}))) === '!');
+    const popup = await Tokenkeep.open(on.browser);
+    assert.equal(await popup.text('#locked_waiting'), '1 renewal waits until you unlock.');
+    await popup.page.close();
+    const before = (await sandbox.tokenRequests()).length;
+    await pause(1000);
+    assert.equal((await sandbox.tokenRequests()).length, before, 'nothing is asked while it is locked');
+  });
+
+  test('is what a browser starts with', async () => {
+    await protect();
+    await on.browser.kill();
+    await on.browser.start();
+    on.tokenkeep = await Tokenkeep.open(on.browser);
+    assert.equal(await on.tokenkeep.view(), 'view-locked');
+    assert.ok(!(await everything()).includes(secret));
+    await unlock();
+    await shows(on.tokenkeep, 'view-home');
+    assert.equal(await on.tokenkeep.state(holder.id), 'token');
+  });
+});
+
+describe('another passphrase', () => {
+  test('takes the place of the first, which opens nothing any more; removed, there is none', async () => {
+    const { tokenkeep } = on;
+    await protect();
+    let manager = await settings({ before: 'not the passphrase', passphrase: SECOND, again: SECOND });
+    await until('the present one is asked for', () => manager.visible('#vault_error'));
+    assert.equal(await manager.text('#vault_error'), 'The present passphrase is wrong.');
+    await manager.page.close();
+    manager = await settings({ before: FIRST, passphrase: SECOND, again: SECOND });
+    await loadedAnew(manager);
+    await shows(tokenkeep, 'view-home');
+    await lock();
+    await keyGone();
+    await unlock(FIRST);
+    await until('it is refused', () => tokenkeep.visible('#locked_error'));
+    await unlock(SECOND);
+    await shows(tokenkeep, 'view-home');
+    manager = await settings({ before: SECOND }, '#vault_remove');
+    await loadedAnew(manager);
+    await shows(tokenkeep, 'view-home');
+    assert.equal((await holder.stored()).token.access_token, token);
+    assert.equal(await tokenkeep.visible('#lock'), false);
+  });
+
+  test('whenever the worker dies over it, the old one or the new one opens', async () => {
+    const { tokenkeep, browser } = on;
+    await protect();
+    let present = FIRST;
+    for (let round = 0; round < 6; round += 1) {
+      const next = present === FIRST ? SECOND : FIRST;
+      const manager = await settings({ before: present, passphrase: next, again: next });
+      // Two keys are derived before the command is sent; the kills come before, within and after its writes.
+      await pause(150 * round + 200);
+      await browser.killWorker();
+      await manager.page.close();
+      const page = await Tokenkeep.open(browser);
+      if ((await page.view()) !== 'view-locked') await lock({ tokenkeep: page });
+      await unlock(next, { tokenkeep: page });
+      const opened = await throughReloads('it is opened or refused', async () => {
+        if (await page.visible('#locked_error')) return 'refused';
+        return (await page.view()) === 'view-home' && 'opened';
+      });
+      if (opened === 'opened') {
+        present = next;
+      } else {
+        await unlock(present, { tokenkeep: page });
+        await shows(page, 'view-home');
+      }
+      await page.inState(holder.id, 'token');
+      await page.page.close();
+      await shows(tokenkeep, 'view-home');
+    }
+  });
+
+  test('that nobody knows any more: everything is deleted, and it is a first run', async () => {
+    const { tokenkeep } = on;
+    await protect();
+    await lock();
+    await keyGone();
+    await tokenkeep.page.$eval('#view-locked details', (details) => void (details.open = true));
+    assert.equal(await tokenkeep.page.$eval('#start_over', (button) => button.disabled), true);
+    await tokenkeep.click('#start_over_sure');
+    await tokenkeep.click('#start_over');
+    await shows(tokenkeep, 'view-setup');
+    assert.deepEqual(Object.keys(await tokenkeep.raw()), []);
+  });
+});
+
+test('storage whose sealed records are swapped is refused', async () => {
+  const { tokenkeep } = on;
+  await protect();
+  const key = `token:${holder.id}`;
+  const raw = await tokenkeep.raw();
+  // A plain text in the place of a sealed one: nobody but who knows the passphrase puts a record in.
+  await tokenkeep.put({ [key]: holder.first });
+  const page = new Tokenkeep(on.browser, await on.browser.openExtensionPage('popup.html'));
+  await page.shown('view-error');
+  assert.match(await page.text('#error-text'), new RegExp(key));
+  await tokenkeep.page.evaluate((items) => chrome.storage.local.set(items), { [key]: raw[key] });
+});
