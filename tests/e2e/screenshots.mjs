@@ -19,6 +19,7 @@ import { Manager } from './lib/manager.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
 import { Tokenkeep, typeInto } from './lib/tokenkeep.mjs';
 import { settled, until } from './lib/until.mjs';
+import { keyGone, lock, protect, shows, unlock } from './lib/vault.mjs';
 
 const { values: options } = parseArgs({ options: { browser: { type: 'string' }, only: { type: 'string' } } });
 const name = browserName(options.browser);
@@ -464,9 +465,39 @@ const STATES = [
   ['manager-import-empty', 'manager', (studio) => studio.manage('transfer', 'view-transfer')],
   ['manager-traces-none', 'manager', (studio) => studio.manage('traces', 'view-traces')],
   [
+    'manager-passphrase',
+    'manager',
+    async (studio) => {
+      await studio.profiles(['Production', { label: 'production', color: 'teal' }], ['Staging', { label: 'staging', color: 'orange' }]);
+      studio.manager = await protect(studio.popup);
+    },
+  ],
+  ['unlocked', 'popup', ({ popup }) => popup.reload()],
+  ['locked', 'popup', ({ popup }) => lock(popup)],
+  [
+    'locked-waiting',
+    'popup',
+    async ({ popup }) => {
+      await keyGone(popup);
+      await popup.put({ waiting: { renewals_ms: [1, 2], ends_ms: [] } });
+      await popup.reload();
+    },
+  ],
+  [
+    'locked-wrong',
+    'popup',
+    async ({ popup }) => {
+      await unlock(popup, 'another passphrase');
+      await until('it is refused', () => popup.visible('#locked_error'));
+    },
+  ],
+  ['locked-forgot', 'popup', ({ popup }) => popup.unfold('#view-locked details')],
+  ['manager-locked', 'manager', ({ manager }) => shows(manager, 'view-locked')],
+  [
     'storage-newer',
     'popup',
     async (studio) => {
+      await studio.startOver();
       await studio.popup.page.evaluate(() => chrome.storage.local.set({ schema: 999 }));
       await studio.popup.reload();
       await studio.popup.shown('view-error');

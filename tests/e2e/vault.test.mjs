@@ -8,11 +8,12 @@ import { DAY_MS, Holder } from './lib/holder.mjs';
 import { Manager } from './lib/manager.mjs';
 import { stage, startFresh } from './lib/stage.mjs';
 import { parseStored } from './lib/stored.mjs';
-import { Tokenkeep, fill, throughReloads } from './lib/tokenkeep.mjs';
+import { Tokenkeep, throughReloads } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
+import { PASSPHRASE, fillVault, keyGone, loadedAnew, lock, protect, shows, unlock } from './lib/vault.mjs';
 
 const on = await stage();
-const FIRST = 'tundra velvet okapi lantern';
+const FIRST = PASSPHRASE;
 const SECOND = 'brisket morrow quilt anthem';
 
 let holder;
@@ -27,48 +28,6 @@ beforeEach(async () => {
   token = holder.first.token.access_token;
 });
 
-/** Fills the section of the settings and sends it; waits until the page was loaded anew with that state. */
-async function settings(fields, button = '#vault_go') {
-  const manager = await Manager.open(on.browser, '#settings');
-  await manager.shown('view-settings');
-  for (const [id, value] of Object.entries(fields)) await fill(manager.page, `#vault_${id}`, value);
-  await manager.page.evaluate(() => {
-    globalThis.former = true;
-  });
-  await manager.click(button);
-  return manager;
-}
-
-/** Whether the page that did it was loaded anew. */
-function loadedAnew(manager) {
-  return throughReloads('the page is loaded anew', async () => {
-    const anew = await manager.page.evaluate(() => globalThis.former === undefined);
-    return anew && (await manager.view()) === 'view-settings';
-  });
-}
-
-async function protect(passphrase = FIRST) {
-  const manager = await settings({ passphrase, again: passphrase });
-  await loadedAnew(manager);
-  await on.tokenkeep.shown('view-home');
-  return manager;
-}
-
-/** Waits for a view of a page that is being loaded anew. */
-function shows(tokenkeep, view) {
-  return throughReloads(`${view} is shown`, async () => (await tokenkeep.view()) === view);
-}
-
-async function unlock(passphrase = FIRST, { tokenkeep } = on) {
-  await fill(tokenkeep.page, '#locked_passphrase', passphrase);
-  await tokenkeep.click('#locked_go');
-}
-
-async function lock({ tokenkeep } = on) {
-  await tokenkeep.click('#lock');
-  await shows(tokenkeep, 'view-locked');
-}
-
 /** Everything that is stored and that a page shows, as one text. */
 async function everything() {
   const { page } = on.tokenkeep;
@@ -81,11 +40,6 @@ async function everything() {
   return JSON.stringify(stored);
 }
 
-/** The lock is over when the key is gone. */
-function keyGone() {
-  return until('the key is gone', () => on.tokenkeep.page.evaluate(async () => !(await chrome.storage.session.get('key')).key));
-}
-
 function sealedKeys(raw) {
   return Object.entries(raw)
     .filter(([key]) => !/^~?(schema|settings|vault|waiting)$/.test(key))
@@ -96,7 +50,7 @@ describe('a passphrase', () => {
   test('seals all that is stored, and the pages go on', async () => {
     const { tokenkeep } = on;
     assert.ok((await everything()).includes(secret), 'without one it lies there');
-    await protect();
+    await protect(on.tokenkeep);
     const raw = await tokenkeep.raw();
     const keys = sealedKeys(raw);
     assert.ok(keys.length >= 4, JSON.stringify(keys));
@@ -118,7 +72,7 @@ describe('a passphrase', () => {
       ['aaaaaaaaaaaaaaaa', 'aaaaaaaaaaaaaaaa', /./],
       [FIRST, SECOND, /./],
     ]) {
-      const manager = await settings({ passphrase, again });
+      const manager = await fillVault(on.browser, { passphrase, again });
       await until('it is refused', () => manager.visible('#vault_error'));
       assert.match(await manager.text('#vault_error'), words);
       await manager.page.close();
@@ -130,12 +84,12 @@ describe('a passphrase', () => {
 describe('the lock', () => {
   test('leaves nothing that can be read: not in storage, in the session or in a page', async () => {
     const { tokenkeep, browser } = on;
-    await protect();
+    await protect(on.tokenkeep);
     await tokenkeep.expand(holder.id);
     const manager = await Manager.open(browser);
-    await lock();
+    await lock(on.tokenkeep);
     await shows(manager, 'view-locked');
-    await keyGone();
+    await keyGone(on.tokenkeep);
     const text = await everything();
     for (const canary of [secret, token, holder.first.token.refresh_token, 'live_https', 'Ada']) {
       assert.ok(!text.includes(canary), canary);
@@ -152,13 +106,13 @@ describe('the lock', () => {
 
   test('opens with the passphrase and with no other', async () => {
     const { tokenkeep, browser } = on;
-    await protect();
-    await lock();
-    await keyGone();
-    await unlock('not the passphrase');
+    await protect(on.tokenkeep);
+    await lock(on.tokenkeep);
+    await keyGone(on.tokenkeep);
+    await unlock(on.tokenkeep, 'not the passphrase');
     await until('it is refused', () => tokenkeep.visible('#locked_error'));
     assert.equal(await tokenkeep.text('#locked_error'), 'The passphrase is wrong.');
-    await unlock();
+    await unlock(on.tokenkeep);
     await shows(tokenkeep, 'view-home');
     assert.equal(await tokenkeep.state(holder.id), 'token');
     // The key outlives the worker.
@@ -170,26 +124,26 @@ describe('the lock', () => {
 
   test('comes by itself when nobody uses it', async () => {
     const { tokenkeep } = on;
-    await protect();
+    await protect(on.tokenkeep);
     const alarm = await until('the alarm stands', async () => (await tokenkeep.alarms()).find(({ name }) => name === 'lock'));
     const minutes = (alarm.scheduledTime - Date.now()) / 60_000;
     assert.ok(minutes > 13 && minutes <= 15.1, `${minutes}`);
     await tokenkeep.page.evaluate(() => chrome.alarms.create('lock', { when: Date.now() + 500 }));
     await shows(tokenkeep, 'view-locked');
-    await keyGone();
+    await keyGone(on.tokenkeep);
   });
 
   test('waits for what was posted, and its token is there afterwards', async () => {
     const { tokenkeep, sandbox } = on;
-    await protect();
+    await protect(on.tokenkeep);
     await sandbox.fault('token', { kind: 'delay', ms: 3000 });
     await tokenkeep.expand(holder.id);
     await holder.pressRenew();
     await until('it was posted', async () => (await sandbox.tokenRequests()).length === 2);
-    await lock();
-    await keyGone();
+    await lock(on.tokenkeep);
+    await keyGone(on.tokenkeep);
     assert.ok(!(await everything()).includes(secret));
-    await unlock();
+    await unlock(on.tokenkeep);
     await shows(tokenkeep, 'view-home');
     await tokenkeep.expand(holder.id);
     await tokenkeep.click(`${holder.card} .token-reveal`);
@@ -204,9 +158,9 @@ describe('the lock', () => {
     // Due five days before the end.
     const expires_ms = Date.now() + 5 * DAY_MS + 12_000;
     await holder.change({ obtained_ms: expires_ms - 60 * DAY_MS, expires_ms });
-    await protect();
-    await lock();
-    await keyGone();
+    await protect(on.tokenkeep);
+    await lock(on.tokenkeep);
+    await keyGone(on.tokenkeep);
     assert.equal(await tokenkeep.visible('#locked_waiting'), false);
     const { waiting } = await tokenkeep.local('waiting');
     assert.deepEqual(waiting, { renewals_ms: [expires_ms - 5 * DAY_MS], ends_ms: [expires_ms] });
@@ -218,18 +172,18 @@ describe('the lock', () => {
     assert.equal(await popup.text('#locked_waiting'), '1 renewal waits until you unlock.');
     await popup.page.close();
     assert.equal((await sandbox.tokenRequests()).length, 1, 'nothing is asked while it is locked');
-    await unlock();
+    await unlock(on.tokenkeep);
     await until('it is renewed', async () => (await sandbox.tokenRequests()).length === 2);
   });
 
   test('is what a browser starts with', async () => {
-    await protect();
+    await protect(on.tokenkeep);
     await on.browser.kill();
     await on.browser.start();
     on.tokenkeep = await Tokenkeep.open(on.browser);
     assert.equal(await on.tokenkeep.view(), 'view-locked');
     assert.ok(!(await everything()).includes(secret));
-    await unlock();
+    await unlock(on.tokenkeep);
     await shows(on.tokenkeep, 'view-home');
     assert.equal(await on.tokenkeep.state(holder.id), 'token');
   });
@@ -238,21 +192,21 @@ describe('the lock', () => {
 describe('another passphrase', () => {
   test('takes the place of the first, which opens nothing any more; removed, there is none', async () => {
     const { tokenkeep } = on;
-    await protect();
-    let manager = await settings({ before: 'not the passphrase', passphrase: SECOND, again: SECOND });
+    await protect(on.tokenkeep);
+    let manager = await fillVault(on.browser, { before: 'not the passphrase', passphrase: SECOND, again: SECOND });
     await until('the present one is asked for', () => manager.visible('#vault_error'));
     assert.equal(await manager.text('#vault_error'), 'The present passphrase is wrong.');
     await manager.page.close();
-    manager = await settings({ before: FIRST, passphrase: SECOND, again: SECOND });
+    manager = await fillVault(on.browser, { before: FIRST, passphrase: SECOND, again: SECOND });
     await loadedAnew(manager);
     await shows(tokenkeep, 'view-home');
-    await lock();
-    await keyGone();
-    await unlock(FIRST);
+    await lock(on.tokenkeep);
+    await keyGone(on.tokenkeep);
+    await unlock(tokenkeep, FIRST);
     await until('it is refused', () => tokenkeep.visible('#locked_error'));
-    await unlock(SECOND);
+    await unlock(tokenkeep, SECOND);
     await shows(tokenkeep, 'view-home');
-    manager = await settings({ before: SECOND }, '#vault_remove');
+    manager = await fillVault(on.browser, { before: SECOND }, '#vault_remove');
     await loadedAnew(manager);
     await shows(tokenkeep, 'view-home');
     assert.equal((await holder.stored()).token.access_token, token);
@@ -261,18 +215,18 @@ describe('another passphrase', () => {
 
   test('whenever the worker dies over it, the old one or the new one opens', async () => {
     const { tokenkeep, browser } = on;
-    await protect();
+    await protect(on.tokenkeep);
     let present = FIRST;
     for (let round = 0; round < 4; round += 1) {
       const next = present === FIRST ? SECOND : FIRST;
-      const manager = await settings({ before: present, passphrase: next, again: next });
+      const manager = await fillVault(on.browser, { before: present, passphrase: next, again: next });
       // Two keys are derived before the command is sent; the kills come before, within and after its writes.
       await pause(200 * round + 200);
       await browser.killWorker();
       await manager.page.close();
       const page = await Tokenkeep.open(browser);
-      if ((await page.view()) !== 'view-locked') await lock({ tokenkeep: page });
-      await unlock(next, { tokenkeep: page });
+      if ((await page.view()) !== 'view-locked') await lock(page);
+      await unlock(page, next);
       const opened = await throughReloads('it is opened or refused', async () => {
         if (await page.visible('#locked_error')) return 'refused';
         return (await page.view()) === 'view-home' && 'opened';
@@ -280,7 +234,7 @@ describe('another passphrase', () => {
       if (opened === 'opened') {
         present = next;
       } else {
-        await unlock(present, { tokenkeep: page });
+        await unlock(page, present);
         await shows(page, 'view-home');
       }
       await page.inState(holder.id, 'token');
@@ -291,9 +245,9 @@ describe('another passphrase', () => {
 
   test('that nobody knows any more: everything is deleted, and it is a first run', async () => {
     const { tokenkeep } = on;
-    await protect();
-    await lock();
-    await keyGone();
+    await protect(on.tokenkeep);
+    await lock(on.tokenkeep);
+    await keyGone(on.tokenkeep);
     await tokenkeep.page.$eval('#view-locked details', (details) => void (details.open = true));
     assert.equal(await tokenkeep.page.$eval('#start_over', (button) => button.disabled), true);
     await tokenkeep.click('#start_over_sure');
@@ -305,7 +259,7 @@ describe('another passphrase', () => {
 
 test('storage whose sealed records are swapped is refused', async () => {
   const { tokenkeep } = on;
-  await protect();
+  await protect(on.tokenkeep);
   const key = `token:${holder.id}`;
   const raw = await tokenkeep.raw();
   // A plain text in the place of a sealed one: nobody but who knows the passphrase puts a record in.

@@ -1,0 +1,56 @@
+// Storage under a passphrase, as a person sets it, locks it and opens it.
+
+import { Manager } from './manager.mjs';
+import { fill, throughReloads } from './tokenkeep.mjs';
+
+export const PASSPHRASE = 'tundra velvet okapi lantern';
+
+/** Waits for a view of a page that may be loaded anew. */
+export function shows(tokenkeep, view) {
+  return throughReloads(`${view} is shown`, async () => (await tokenkeep.view()) === view);
+}
+
+/** Fills the passphrase's section of the settings and presses a button. */
+export async function fillVault(browser, fields, button = '#vault_go') {
+  const manager = await Manager.open(browser, '#settings');
+  await manager.shown('view-settings');
+  for (const [id, value] of Object.entries(fields)) await fill(manager.page, `#vault_${id}`, value);
+  await manager.page.evaluate(() => {
+    globalThis.former = true;
+  });
+  await manager.click(button);
+  return manager;
+}
+
+/** Whether the page that did it was loaded anew. */
+export function loadedAnew(manager) {
+  return throughReloads('the page is loaded anew', async () => {
+    const anew = await manager.page.evaluate(() => globalThis.former === undefined);
+    return anew && (await manager.view()) === 'view-settings';
+  });
+}
+
+/** Sets a passphrase where there is none. */
+export async function protect(tokenkeep, passphrase = PASSPHRASE) {
+  const manager = await fillVault(tokenkeep.browser, { passphrase, again: passphrase });
+  await loadedAnew(manager);
+  await shows(tokenkeep, 'view-home');
+  return manager;
+}
+
+export async function lock(tokenkeep) {
+  await tokenkeep.click('#lock');
+  await shows(tokenkeep, 'view-locked');
+}
+
+/** The lock is over when the key is gone. */
+export function keyGone(tokenkeep) {
+  return throughReloads('the key is gone', () =>
+    tokenkeep.page.evaluate(async () => !(await chrome.storage.session.get('key')).key),
+  );
+}
+
+export async function unlock(tokenkeep, passphrase = PASSPHRASE) {
+  await fill(tokenkeep.page, '#locked_passphrase', passphrase);
+  await tokenkeep.click('#locked_go');
+}
