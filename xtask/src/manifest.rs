@@ -122,7 +122,11 @@ mod tests {
                 "http://[::1]/*"
             ]);
             assert_eq!(manifest["optional_host_permissions"], hosts, "{browser}");
-            assert_eq!(manifest["optional_permissions"], json!(["notifications", "idle"]), "{browser}");
+            assert_eq!(
+                manifest["optional_permissions"],
+                json!(["notifications", "idle"]),
+                "{browser}"
+            );
             for absent in [
                 "host_permissions",
                 "content_scripts",
