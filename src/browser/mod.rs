@@ -9,6 +9,8 @@
 
 mod api;
 mod clock;
+#[cfg(feature = "worker")]
+mod copy;
 mod dom;
 mod entropy;
 mod fetch;
@@ -20,5 +22,7 @@ mod storage;
 mod texts;
 #[cfg(feature = "worker")]
 mod worker;
+#[cfg(feature = "worker")]
+mod writing;
 
 pub use fetch::send;

@@ -2,23 +2,19 @@
 
 use std::cell::RefCell;
 
-use js_sys::{Function, Promise};
+use js_sys::Promise;
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 
 use crate::plain::{Plain, Record};
 use crate::vault::lock::{OpenKey, VaultRecord, sealing};
-use crate::vault::stored::{Sealing, StoredError, check_stored, former_key, read_stored, write_stored};
-use crate::vault::{OPEN_KEY, SCHEMA_KEY, VAULT_KEY, has_former, stays_open};
+use crate::vault::stored::{Sealing, StoredError, check_stored, read_stored};
+use crate::vault::{OPEN_KEY, VAULT_KEY, stays_open};
 
 use super::api::{self, StorageArea, answer, api, object, property};
-use super::entropy;
 
 thread_local! {
     static SEALING: RefCell<Sealing> = const { RefCell::new(Sealing::Off) };
-    /// Ends with the last write of `storage.local`.
-    static WRITING: RefCell<Option<Promise>> = const { RefCell::new(None) };
 }
 
 /// What a read gave: several keys at once.
@@ -33,7 +29,13 @@ impl Records {
         }
     }
 
-    fn plain(&self, key: &str) -> Result<Option<Plain>, JsValue> {
+    /// What `storage.local.get` gave.
+    pub(super) fn new(items: JsValue) -> Self {
+        Self(items)
+    }
+
+    /// The same as plain data.
+    pub(super) fn plain(&self, key: &str) -> Result<Option<Plain>, JsValue> {
         let value = property(&self.0, key);
         if value.is_undefined() {
             return Ok(None);
@@ -106,69 +108,6 @@ pub(super) fn write(area: &StorageArea, records: &[(&str, Plain)]) -> Result<Pro
     area.set(&items)
 }
 
-/// One write of `storage.local` at a time: each counts on from the one before.
-struct Writing(Option<Function>);
-
-impl Writing {
-    async fn wait() -> Self {
-        let mut resolve = None;
-        let mine = Promise::new(&mut |resolved, _| resolve = Some(resolved));
-        if let Some(before) = WRITING.replace(Some(mine)) {
-            // It resolves and never rejects.
-            let _ = JsFuture::from(before).await;
-        }
-        Self(resolve)
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        if let Some(resolve) = &self.0 {
-            let _ = resolve.call0(&JsValue::UNDEFINED);
-        }
-    }
-}
-
-/// Writes records to `storage.local` in one batch, all of them or none, and keeps the ones before where the kind of record asks
-/// for it; returns when the browser has taken them.
-pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
-    let _writing = Writing::wait().await;
-    let formers: Vec<String> = records.iter().map(|(key, _)| former_key(key)).collect();
-    let keys = records.iter().map(|(key, _)| *key);
-    let keys: Vec<&str> = keys.chain(formers.iter().map(String::as_str)).collect();
-    let before = answer(ask(&local(), &keys)).await?;
-    let items = js_sys::Object::new();
-    for ((key, record), former) in records.iter().zip(&formers) {
-        let record = to_js(record)?;
-        if *key == SCHEMA_KEY {
-            api::set(&items, key, &record);
-            continue;
-        }
-        let stands = property(&before, key).as_string();
-        let generation = |text: Option<&str>| check_stored(key, text?).ok().map(|whole| whole.generation);
-        let (last, former_last) = (
-            generation(stands.as_deref()),
-            generation(property(&before, former).as_string().as_deref()),
-        );
-        if let (Some(text), Some(_), true) = (&stands, last, has_former(key)) {
-            api::set(&items, former, &text.into());
-        }
-        // Where the last one can't be read, its number is left out.
-        let generation = last.unwrap_or_else(|| former_last.map_or(0, |former| former + 1)) + 1;
-        let json = String::from(js_sys::JSON::stringify(&record)?);
-        let text = SEALING.with_borrow(|sealing| written(key, generation, &json, sealing))?;
-        api::set(&items, key, &text.into());
-    }
-    answer(local().set(&items)).await?;
-    Ok(())
-}
-
-fn written(key: &str, generation: u64, json: &str, sealing: &Sealing) -> Result<String, JsValue> {
-    let sealing = if stays_open(key) { &Sealing::Off } else { sealing };
-    write_stored(key, generation, json, sealing, &entropy::bytes()?)
-        .ok_or_else(|| js_sys::Error::new("the storage is locked").into())
-}
-
 /// Whether there is a passphrase, and what it keeps closed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Vault {
@@ -198,52 +137,14 @@ pub(super) fn is_locked() -> bool {
     SEALING.with_borrow(|sealing| matches!(sealing, Sealing::Locked))
 }
 
+/// Writes what is sealed.
+pub(super) fn with_sealing<T>(write: impl FnOnce(&Sealing) -> T) -> T {
+    SEALING.with_borrow(write)
+}
+
 /// Opens what is sealed from now on, or forgets the key, which wipes it.
 pub(super) fn set_sealing(sealing: Sealing) {
     SEALING.set(sealing);
-}
-
-/// Seals everything under another key, or nothing any more, in one write: a kill leaves all of the old or all of the new. What
-/// stood before each record is written over, too.
-pub(super) async fn seal_anew(vault: &VaultRecord, open: Option<&OpenKey>) -> Result<(), JsValue> {
-    let _writing = Writing::wait().await;
-    let records = Records(answer(local().get_all(&JsValue::NULL)).await?);
-    let new = sealing(Some(vault), open);
-    let keys = js_sys::Object::keys(records.0.unchecked_ref::<js_sys::Object>());
-    let keys: Vec<String> = keys.iter().filter_map(|key| key.as_string()).collect();
-    let items = js_sys::Object::new();
-    for key in &keys {
-        if key.starts_with('~') || stays_open(key) {
-            continue;
-        }
-        let plain = match records.plain(key) {
-            // Where the next test or flow replaces it, what can't be read stands in nobody's way.
-            Err(_) if !has_former(key) => Plain::Null,
-            plain => plain?.unwrap_or(Plain::Null),
-        };
-        let stands = property(&records.0, key).as_string();
-        let generation = stands.and_then(|text| check_stored(key, &text).ok().map(|whole| whole.generation));
-        let json = String::from(js_sys::JSON::stringify(&to_js(&plain)?)?);
-        let text = JsValue::from(written(key, generation.unwrap_or_default() + 1, &json, &new)?);
-        let former = former_key(key);
-        if keys.contains(&former) {
-            api::set(&items, &former, &text);
-        }
-        api::set(&items, key, &text);
-    }
-    let json = String::from(js_sys::JSON::stringify(&to_js(&vault.to_plain())?)?);
-    api::set(&items, VAULT_KEY, &written(VAULT_KEY, 1, &json, &Sealing::Off)?.into());
-    answer(local().set(&items)).await?;
-    SEALING.set(new);
-    Ok(())
-}
-
-/// Removes records from `storage.local`, with those before them; returns when they are gone.
-pub(super) async fn remove(keys: &[String]) -> Result<(), JsValue> {
-    let _writing = Writing::wait().await;
-    let keys: Vec<String> = keys.iter().flat_map(|key| [key.clone(), former_key(key)]).collect();
-    answer(local().remove(&api::strings(keys.iter()))).await?;
-    Ok(())
 }
 
 /// `storage.local`: on disk.

@@ -21,7 +21,9 @@ pub use engine::Engine;
 pub use event::{Event, NewFlow};
 pub use record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 pub use rules::{Rule, RuleAction, RuleCondition};
-pub use schedule::{Badge, KnownToken, LOOK_WITHIN_MS, Plan, RETRY_MS, RETRY_WITHOUT_PERSON_MS, Reminded};
+pub use schedule::{
+    AT_ONCE, Badge, KnownToken, LOOK_WITHIN_MS, NEXT_MS, Plan, RETRY_MS, RETRY_WITHOUT_PERSON_MS, Reminded,
+};
 
 /// How long a person may take between the click and the redirect: 15 minutes, then the flow is given up.
 pub const REDIRECT_DEADLINE_MS: u64 = 15 * 60 * 1000;

@@ -19,6 +19,12 @@ pub const RETRY_MS: u64 = 3_600_000;
 /// The same for one that wants the person, who may sign in at the provider meanwhile, or may not.
 pub const RETRY_WITHOUT_PERSON_MS: u64 = 86_400_000;
 
+/// How many renewals that nobody asked for are under way at once: hundreds of tokens may be due after a long sleep.
+pub const AT_ONCE: usize = 4;
+
+/// When to look again while more are due than that.
+pub const NEXT_MS: u64 = 30_000;
+
 /// What the schedule has to know of a stored token. All times in milliseconds of the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownToken {
@@ -61,7 +67,7 @@ pub enum Badge {
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Profiles whose token is to be renewed.
+    /// Profiles whose token is to be renewed, that which dies next first.
     pub due: Vec<String>,
     /// When to look again, in milliseconds of the Unix epoch: within [`LOOK_WITHIN_MS`].
     pub wake_ms: u64,
@@ -84,6 +90,8 @@ impl Plan {
             remind: Vec::new(),
             reminded: Vec::new(),
         };
+        let mut tokens: Vec<&KnownToken> = tokens.iter().collect();
+        tokens.sort_by_key(|token| token.expires_ms.unwrap_or(u64::MAX));
         for token in tokens {
             if let Some(renewal_ms) = token.renewal_ms {
                 let at_ms = renewal_ms.max(token.retry_ms.unwrap_or(0));
@@ -247,6 +255,22 @@ mod tests {
         assert_eq!((failed.due.len(), failed.wake_ms), (0, NOW + RETRY_MS));
         assert_eq!(failed.badge, Badge::Days(5));
         assert_eq!(plan(NOW + RETRY_MS, Some(NOW + RETRY_MS)).due, ["a"]);
+    }
+
+    #[test]
+    fn what_dies_next_is_renewed_first() {
+        let due = |profile: &str, days| KnownToken {
+            profile: profile.to_owned(),
+            renewal_ms: Some(NOW),
+            ..token(days)
+        };
+        let tokens = [
+            due("never", None),
+            due("third", Some(3)),
+            due("dead", Some(0)),
+            due("second", Some(2)),
+        ];
+        assert_eq!(of(NOW, &tokens).due, ["dead", "second", "third", "never"]);
     }
 
     #[test]

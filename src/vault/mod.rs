@@ -8,6 +8,7 @@
 
 pub mod backup;
 pub mod header;
+pub mod heal;
 pub mod kdf;
 pub mod lock;
 pub mod passphrase;
@@ -31,7 +32,7 @@ pub const INDEX_KEY: &str = "index";
 /// What tells which profiles there are.
 pub const HEAD_KEYS: [&str; 2] = [SCHEMA_KEY, INDEX_KEY];
 /// What a page reads first of `storage.local`.
-pub const PAGE_KEYS: [&str; 4] = [SCHEMA_KEY, INDEX_KEY, VAULT_KEY, WAITING_KEY];
+pub const PAGE_KEYS: [&str; 5] = [SCHEMA_KEY, INDEX_KEY, VAULT_KEY, WAITING_KEY, DAMAGE_KEY];
 /// What is read first of `storage.session`.
 pub const SESSION_KEYS: [&str; 2] = [ENGINE_KEY, OPEN_KEY];
 /// Key of the [`Engine`](crate::flow::Engine) in `storage.session`.
@@ -48,11 +49,16 @@ pub const OPEN_KEY: &str = "key";
 /// Key of the [`Waiting`](lock::Waiting) in `storage.local`.
 pub const WAITING_KEY: &str = "waiting";
 
+/// Key of the [`Manifest`](heal::Manifest) in `storage.local`.
+pub const KEYS_KEY: &str = "keys";
+/// Key of the [`Damage`](heal::Damage) in `storage.local`, as long as nobody has seen it.
+pub const DAMAGE_KEY: &str = "damage";
+
 /// Key of the [`Trash`] in `storage.local`.
 pub const TRASH_KEY: &str = "trash";
 
 /// How the keys begin of what a page shows.
-pub const SHOWN_RECORDS: [&str; 5] = [SCHEMA_KEY, INDEX_KEY, PROFILE, TOKEN, CHECK];
+pub const SHOWN_RECORDS: [&str; 6] = [SCHEMA_KEY, INDEX_KEY, PROFILE, TOKEN, CHECK, DAMAGE_KEY];
 
 const PROFILE: &str = "profile:";
 const SECRET: &str = "secret:";
@@ -92,6 +98,18 @@ pub fn check_key(id: &str) -> String {
     [CHECK, id].concat()
 }
 
+/// The keys of a profile's own records.
+#[must_use]
+pub fn own_keys(id: &str) -> [String; 5] {
+    [
+        profile_key(id),
+        secret_key(id),
+        token_key(id),
+        traces_key(id),
+        check_key(id),
+    ]
+}
+
 /// Whether the record before the last one is kept: not where the next test or flow replaces what is lost.
 #[must_use]
 pub fn has_former(key: &str) -> bool {
@@ -101,7 +119,7 @@ pub fn has_former(key: &str) -> bool {
 /// Whether a record stays readable when the others are sealed: what is needed while locked, and no secret.
 #[must_use]
 pub fn stays_open(key: &str) -> bool {
-    [SCHEMA_KEY, SETTINGS_KEY, VAULT_KEY, WAITING_KEY].contains(&key.trim_start_matches('~'))
+    [SCHEMA_KEY, SETTINGS_KEY, VAULT_KEY, WAITING_KEY, KEYS_KEY, DAMAGE_KEY].contains(&key.trim_start_matches('~'))
 }
 
 /// Whether this is a [`check_key`].

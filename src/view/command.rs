@@ -120,6 +120,10 @@ pub enum Command {
     Lock,
     /// Delete everything that is locked: nobody knows the passphrase.
     StartOver,
+    /// Look storage through and put back what is damaged or missing: a page could not read it, or found nothing.
+    Heal,
+    /// Forget what was damaged: the person has seen it.
+    Understood,
     /// A page opened and shows a flow under way: see that nothing was missed.
     Look,
     /// Give a flow up.
@@ -154,6 +158,8 @@ record!(enum Command {
     Unlock { header, key },
     Lock,
     StartOver,
+    Heal,
+    Understood,
     Look,
     Cancel { flow },
     Dismiss { profile },

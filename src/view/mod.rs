@@ -6,6 +6,7 @@ mod check;
 mod command;
 mod manager;
 mod popup;
+mod recovery;
 mod time_left;
 mod trace;
 
@@ -16,5 +17,6 @@ pub use popup::{
     CardState, DetailView, MainAction, Model, OWN_TEMPLATE, PopupView, ProfileView, StepState, StepView, TokenLife,
     TokenView, VISIBLE_AT_FIRST,
 };
+pub use recovery::{DamageView, damage_views};
 pub use time_left::{TimeLeft, TimeUnit};
 pub use trace::{TraceStepView, TraceView, trace_views};

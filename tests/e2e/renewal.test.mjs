@@ -138,6 +138,31 @@ describe('without a person', () => {
     assert.ok(names.includes('tokens'), `the next look is planned: ${names}`);
   });
 
+  test('of many tokens that end together four are renewed at once, and all in the end', async () => {
+    const { tokenkeep, sandbox } = on;
+    const profile = await tokenkeep.record(`profile:${id}`);
+    const secret = await tokenkeep.record(`secret:${id}`);
+    const all = Array.from({ length: 9 }, (_, number) => `many${number}`);
+    const due = { ...first, token: { ...first.token, obtained_ms: Date.now() - 59 * DAY_MS, expires_ms: Date.now() + DAY_MS } };
+    const records = all.flatMap((name) => [
+      [`profile:${name}`, { ...profile, id: name }],
+      [`secret:${name}`, secret],
+      [`token:${name}`, due],
+    ]);
+    const entries = all.map((name) => ({ id: name, name }));
+    await tokenkeep.put({ ...Object.fromEntries(records), index: { entries } });
+    await sandbox.fault('token', { kind: 'delay', ms: 2000 }, all.length);
+    await tokenkeep.ring();
+    let most = 0;
+    await until('all are renewed', async () => {
+      most = Math.max(most, Object.keys((await tokenkeep.engine()).flows).length);
+      const tokens = await tokenkeep.local(all.map((name) => `token:${name}`));
+      return Object.values(tokens).every(({ flow }) => flow !== first.flow);
+    }, { timeout: 120_000 });
+    assert.equal(most, 4);
+    assert.equal((await renewals()).length, all.length);
+  });
+
   for (const [how, spoil] of [
     ['was lost', () => chrome.alarms.clear('tokens')],
     ['a clock that went wrong put a year away', () => chrome.alarms.create('tokens', { when: Date.now() + 365 * 86_400_000 })],

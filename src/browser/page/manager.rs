@@ -1,6 +1,6 @@
 //! The manager: sections in a tab, chosen by the hash of its address.
 //!
-//! `#profiles`, `#new`, `#profile=<id>`, `#transfer`, `#traces`, `#settings`. A section is a link in the navigation, a `<section>` named
+//! `#profiles`, `#new`, `#profile=<id>`, `#transfer`, `#traces`, `#settings`, `#recovery`. A section is a link in the navigation, a `<section>` named
 //! `view-<name>`, and a line in [`redraw`].
 
 use std::cell::RefCell;
@@ -9,7 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, EventTarget, HtmlElement, HtmlInputElement, KeyboardEvent};
 
 use super::setup::{self, Form};
-use super::{dom, report, rows, settings, show_view, traces, transfer, with};
+use super::{dom, recovery, report, rows, settings, show_view, traces, transfer, with};
 use crate::browser::dom::{by_id, document, for_each, set_attribute};
 
 /// What the address names.
@@ -21,6 +21,7 @@ enum Route {
     Transfer,
     Traces,
     Settings,
+    Recovery,
 }
 
 impl Route {
@@ -33,6 +34,7 @@ impl Route {
             "transfer" => Self::Transfer,
             "traces" => Self::Traces,
             "settings" => Self::Settings,
+            "recovery" => Self::Recovery,
             other => match other.strip_prefix("profile=") {
                 Some(id) => Self::Edit(id.to_owned()),
                 None => Self::Profiles,
@@ -47,6 +49,7 @@ impl Route {
             Self::Transfer => "#transfer",
             Self::Traces => "#traces",
             Self::Settings => "#settings",
+            Self::Recovery => "#recovery",
         }
     }
 }
@@ -85,6 +88,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
     rows::listen(&section)?;
     transfer::listen()?;
     traces::listen()?;
+    recovery::listen()?;
     settings::listen()
 }
 
@@ -99,7 +103,7 @@ pub(super) fn arrive(followed: bool) -> Result<(), JsValue> {
         page.form = match &route {
             Route::New => Some(transfer::take_draft().map_or_else(Form::new, Form::imported)),
             Route::Edit(id) => page.profile(id).map(Form::edit),
-            Route::Profiles | Route::Transfer | Route::Traces | Route::Settings => None,
+            Route::Profiles | Route::Transfer | Route::Traces | Route::Settings | Route::Recovery => None,
         };
     });
     match route {
@@ -164,5 +168,11 @@ pub(super) fn redraw() -> Result<(), JsValue> {
             show_view("view-traces")
         }
         Route::Settings => show_view("view-settings"),
+        // Seen, here or elsewhere.
+        Route::Recovery if with(|page| page.damage.records.is_empty()) => go("profiles"),
+        Route::Recovery => {
+            recovery::draw()?;
+            show_view("view-recovery")
+        }
     }
 }

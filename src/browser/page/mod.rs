@@ -12,6 +12,7 @@ mod lock;
 mod manager;
 mod passphrase;
 mod picker;
+mod recovery;
 mod restore;
 mod rows;
 mod settings;
@@ -30,6 +31,7 @@ use web_sys::{Element, HtmlElement};
 use crate::flow::{Check, Engine, FlowId, StoredToken};
 use crate::plain::Record as _;
 use crate::profile::{Profile, TokenRecord};
+use crate::vault::heal::Damage;
 use crate::vault::lock::{OpenKey, VaultRecord, Waiting};
 use crate::vault::{self, Index};
 use crate::view::{Command, Model, PopupView, Reply, VISIBLE_AT_FIRST};
@@ -67,6 +69,8 @@ struct Page {
     vault: Vault,
     /// What waits while it is locked.
     waits: Waiting,
+    /// What was damaged in storage, until the person has seen it.
+    damage: Damage,
     /// When somebody last did something here.
     active_ms: u64,
     /// Whether the browser speaks another language than the static page.
@@ -106,6 +110,7 @@ impl Page {
                 renewals_ms: Vec::new(),
                 ends_ms: Vec::new(),
             },
+            damage: Damage { records: Vec::new() },
             active_ms: 0,
             foreign: false,
             drawn: None,
@@ -147,7 +152,8 @@ fn with<T>(use_page: impl FnOnce(&mut Page) -> T) -> T {
 #[wasm_bindgen]
 pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<String>) -> Result<(), JsValue> {
     speak()?;
-    load_from(Ok(engine), Ok(records), &shown).await?;
+    let loaded = load_from(Ok(engine), Ok(records), &shown).await;
+    recovery::heal_unless(loaded).await?;
     // A popup has no tab of its own.
     let tab = JsFuture::from(tab).await?;
     with(|page| page.tab = !tab.is_undefined());
@@ -186,7 +192,8 @@ pub async fn manager(tab: Promise, engine: Promise, records: Promise, shown: Vec
         page.visible = usize::MAX;
     });
     speak()?;
-    load_from(Ok(engine), Ok(records), &shown).await?;
+    let loaded = load_from(Ok(engine), Ok(records), &shown).await;
+    recovery::heal_unless(loaded).await?;
     settings::load().await?;
     manager::listen()?;
     setup::listen()?;
@@ -295,16 +302,22 @@ fn localise(root: &Element) -> Result<(), JsValue> {
 
 /// Reads everything that shows.
 async fn load() -> Result<(), JsValue> {
+    let lock = || with(|page| (page.vault.header.clone(), page.vault.locked));
+    let before = lock();
     let engine = ask(&session(), &vault::SESSION_KEYS);
-    load_from(engine, ask(&local(), &vault::PAGE_KEYS), &[]).await
+    let loaded = load_from(engine, ask(&local(), &vault::PAGE_KEYS), &[]).await;
+    recovery::heal_unless(loaded).await?;
+    // Locked, unlocked or sealed anew before the page heard of changes.
+    if lock() == before { Ok(()) } else { lock::reload() }
 }
 
-/// Takes the index, and reads the records of the profiles that show unless they came with it.
+/// Takes the index, and reads the records of the profiles that show unless they came with it. Says whether all that it looked
+/// for was there.
 async fn load_from(
     engine: Result<Promise, JsValue>,
     head: Result<Promise, JsValue>,
     came: &[String],
-) -> Result<(), JsValue> {
+) -> Result<bool, JsValue> {
     let turn = with(|page| {
         page.begun += 1;
         page.begun
@@ -317,11 +330,14 @@ async fn load_from(
     if locked {
         let waits = head.get(vault::WAITING_KEY)?.unwrap_or_default();
         with(|page| page.waits = waits);
-        return Ok(());
+        return Ok(true);
     }
     vault::check_schema(head.get(vault::SCHEMA_KEY)?)
         .map_err(|error| js_sys::Error::new(&texts::text_with("storage_version", &[&error.found.to_string()])))?;
-    let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
+    let index: Option<Index> = head.get(vault::INDEX_KEY)?;
+    let mut whole = index.is_some();
+    let index = index.unwrap_or_default();
+    let damage = head.get(vault::DAMAGE_KEY)?.unwrap_or_default();
     let visible = with(|page| page.visible);
     let shown: Vec<&str> = index
         .entries
@@ -351,11 +367,12 @@ async fn load_from(
             checks.extend(check.map(|check| ((*id).to_owned(), check)));
         }
     }
+    whole &= profiles.len() == shown.len();
     let engine = engine.get(vault::ENGINE_KEY)?.unwrap_or_default();
     let keys = keys.join(" ");
     // Reads overtake each other; what an earlier one saw is no longer so.
     if with(|page| turn < page.taken) {
-        return Ok(());
+        return Ok(true);
     }
     let news = with(|page| page.keys != keys);
     if news && visible == VISIBLE_AT_FIRST {
@@ -371,8 +388,9 @@ async fn load_from(
             page.engine = engine;
         }
         page.index = index;
+        page.damage = damage;
     });
-    Ok(())
+    Ok(whole)
 }
 
 /// Tells the next page which records this one shows. Without it the next page reads twice.
@@ -391,6 +409,7 @@ fn redraw() -> Result<(), JsValue> {
         return lock::draw(&waits);
     }
     setup::forget_secret()?;
+    recovery::draw_notice()?;
     if is_manager() {
         return manager::redraw();
     }

@@ -13,7 +13,8 @@ use crate::provider;
 use crate::vault::{self, Index, SecretRecord};
 
 use super::super::api::{answer, granted, words};
-use super::super::storage::{local, read, remove, store};
+use super::super::storage::local;
+use super::super::writing::{read, remove, store};
 use super::super::{clock, fetch};
 use super::effects::set_alarm;
 use super::tokens::look_soon;

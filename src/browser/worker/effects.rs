@@ -10,7 +10,8 @@ use crate::plain::{Plain, Record as _};
 use crate::vault;
 
 use super::super::api::{self, answer, api, granted, object, property};
-use super::super::storage::{session, store, to_js, write};
+use super::super::storage::{session, to_js, write};
+use super::super::writing::store;
 use super::super::{clock, fetch};
 use super::tokens::look_later;
 use super::{PAGE, dispatch, tab_id, with};

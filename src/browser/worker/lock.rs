@@ -14,10 +14,9 @@ use crate::vault::{self, is_check_key};
 use crate::view::Command;
 
 use super::super::api::{answer, api, property, strings, words};
-use super::super::clock;
-use super::super::storage::{
-    Vault, is_locked, local, read, seal_anew, session, set_sealing, store, take_sealing, write,
-};
+use super::super::storage::{Vault, is_locked, local, session, set_sealing, take_sealing, write};
+use super::super::writing::{read, seal_anew, store};
+use super::super::{clock, writing};
 use super::effects::set_alarm;
 use super::profiles::Turn;
 use super::tokens::{look_soon, look_while_locked, waiting};
@@ -51,10 +50,15 @@ pub(super) async fn command(command: &Command) -> Option<Result<(), JsValue>> {
         Command::Unlock { header, key } => unlock(header, key).await,
         Command::StartOver => start_over().await,
         Command::Lock => lock().await,
+        Command::Heal => writing::heal().await,
         _ if is_locked() || with(|worker| worker.closing) => Err(js_sys::Error::new("Tokenkeep is locked").into()),
         _ => {
             used();
-            return None;
+            if matches!(command, Command::Understood) {
+                writing::understood().await
+            } else {
+                return None;
+            }
         }
     })
 }
@@ -74,8 +78,9 @@ async fn set_passphrase(before: &str, header: &str, key: &EncodedKey) -> Result<
         key: key.clone(),
         closing: false,
     };
-    seal_anew(&vault, Some(&open)).await?;
+    let sealed = seal_anew(&vault, Some(&open)).await?;
     keep(&open).await?;
+    sealed.settle().await;
     used();
     Ok(())
 }
@@ -87,8 +92,9 @@ async fn remove_passphrase(before: &str) -> Result<(), JsValue> {
     if now.header != before || now.locked {
         return Err(changed());
     }
-    seal_anew(&VaultRecord::new(&[]), None).await?;
+    let sealed = seal_anew(&VaultRecord::new(&[]), None).await?;
     answer(session().remove(&strings([vault::OPEN_KEY].iter()))).await?;
+    sealed.settle().await;
     answer(set_alarm(LOCK_ALARM, None)).await?;
     Ok(())
 }
@@ -184,7 +190,7 @@ async fn start_over() -> Result<(), JsValue> {
     }
     let _turn = Turn::wait().await;
     // Rules that keep living codes blocked stay in the session.
-    answer(local().clear()).await?;
+    writing::clear().await?;
     answer(api().alarms().clear_all()).await?;
     set_sealing(Sealing::Off);
     // Pages learn of it by the key that they wait for.

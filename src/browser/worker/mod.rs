@@ -31,8 +31,9 @@ use crate::vault;
 use crate::view::{Command, Reply};
 
 use super::api::{answer, api, granted, object, property, words};
-use super::clock;
-use super::storage::{from_js, is_locked, local, read, session, take_sealing, to_js};
+use super::storage::{from_js, is_locked, local, session, take_sealing, to_js};
+use super::writing::read;
+use super::{clock, writing};
 
 use checks::{Asking, Question};
 use effects::run_one;
@@ -224,7 +225,10 @@ async fn message(message: JsValue, sender: &JsValue) -> Result<JsValue, JsValue>
 }
 
 async fn command_reply(command: Command) -> Result<Reply, JsValue> {
-    start().await?;
+    // What is damaged may be what the start reads.
+    if !matches!(command, Command::Heal) {
+        start().await?;
+    }
     if let Some(done) = lock::command(&command).await {
         return done.map(|()| Reply::Done);
     }
@@ -303,7 +307,9 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
         | Command::RemovePassphrase { .. }
         | Command::Unlock { .. }
         | Command::Lock
-        | Command::StartOver => None,
+        | Command::StartOver
+        | Command::Heal
+        | Command::Understood => None,
         Command::Look => Some(Event::Tick),
         Command::Cancel { flow } => Some(Event::Cancel(FlowId(flow))),
         Command::Dismiss { profile } => Some(Event::Dismiss(profile)),
@@ -347,6 +353,7 @@ fn start() -> JsFuture {
 
 /// Reads what the last instance left, and lets the engine put it right.
 async fn load() -> Result<(), JsValue> {
+    writing::look_through().await?;
     let records = read(&session(), &vault::SESSION_KEYS).await?;
     let vault = take_sealing(&records, &read(&local(), &[vault::VAULT_KEY]).await?)?;
     let engine: Engine = records.get(vault::ENGINE_KEY)?.unwrap_or_default();

@@ -10,7 +10,8 @@ use crate::profile::{MAX_NAME, Profile, ProfileDraft, Settings, validate, valida
 use crate::vault::{self, Index, SecretRecord, keeps_secret};
 use crate::view::Reply;
 
-use super::super::storage::{Records, local, read, store};
+use super::super::storage::{Records, local};
+use super::super::writing::{read, store};
 use super::super::{clock, entropy, texts};
 use super::tokens::look_soon;
 use super::with;

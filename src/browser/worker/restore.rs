@@ -9,7 +9,8 @@ use crate::vault;
 use crate::vault::restore::Restored;
 
 use super::super::entropy;
-use super::super::storage::{local, read, store};
+use super::super::storage::local;
+use super::super::writing::{read, store};
 use super::profiles::{Turn, index_of};
 use super::tokens::look_soon;
 use super::with;

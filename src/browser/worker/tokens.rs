@@ -3,7 +3,9 @@
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::flow::{Badge, Event, FlowId, KnownToken, LOOK_WITHIN_MS, NewFlow, Plan, Reminded, Snapshot, StoredToken};
+use crate::flow::{
+    AT_ONCE, Badge, Event, FlowId, KnownToken, LOOK_WITHIN_MS, NEXT_MS, NewFlow, Plan, Reminded, Snapshot, StoredToken,
+};
 use crate::oauth::secret::{CodeVerifier, State};
 use crate::plain::Record as _;
 use crate::profile::{Profile, Settings};
@@ -13,7 +15,8 @@ use crate::vault::{self, Index, SecretRecord};
 use crate::view::{TimeLeft, TimeUnit};
 
 use super::super::api::{answer, api, granted, object, property, words};
-use super::super::storage::{Records, is_locked, local, read, store};
+use super::super::storage::{Records, is_locked, local};
+use super::super::writing::{read, store};
 use super::super::{clock, entropy, texts};
 use super::effects::set_alarm;
 use super::profiles::gone;
@@ -105,11 +108,29 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
         }
         store(&[(vault::REMINDED_KEY, plan.reminded.to_plain())]).await?;
     }
-    for profile in plan.due {
-        // Nobody is there to be asked for hosts.
-        if let Some(new) = renewal(&profile).await?.filter(|new| new.permitted) {
-            dispatch(Event::Renew(Box::new(new))).await;
+    renew_some(plan.due).await
+}
+
+/// Renews as many as may be under way at once; each that ends has the tokens looked at again.
+async fn renew_some(due: Vec<String>) -> Result<(), JsValue> {
+    for profile in due {
+        let (renews, renewals) = with(|worker| {
+            let mut flows = worker.engine.flows.iter();
+            let renewals = flows.clone().filter(|flow| flow.renews.is_some()).count();
+            (flows.any(|flow| flow.profile() == profile), renewals)
+        });
+        if renews {
+            continue;
         }
+        // Nobody is there to be asked for hosts.
+        let Some(new) = renewal(&profile).await?.filter(|new| new.permitted) else {
+            continue;
+        };
+        if renewals >= AT_ONCE {
+            answer(set_alarm(TOKENS_ALARM, Some(clock::now_ms() + NEXT_MS))).await?;
+            break;
+        }
+        dispatch(Event::Renew(Box::new(new))).await;
     }
     Ok(())
 }

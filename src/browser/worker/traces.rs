@@ -7,7 +7,8 @@ use crate::plain::Record as _;
 use crate::profile::Profile;
 use crate::vault;
 
-use super::super::storage::{local, read, store};
+use super::super::storage::local;
+use super::super::writing::{read, store};
 use super::profiles::Turn;
 use super::with;
 

@@ -8,7 +8,8 @@ use crate::vault::{self, IndexEntry, Trash, UNDO_MS};
 
 use super::super::api::answer;
 use super::super::clock;
-use super::super::storage::{local, read, remove, store};
+use super::super::storage::local;
+use super::super::writing::{read, remove, store};
 use super::effects::set_alarm;
 use super::profiles::{Turn, gone, index_of};
 use super::tokens::look_soon;
@@ -16,17 +17,6 @@ use super::{dispatch, start};
 
 /// The alarm after which a deletion can't be undone.
 pub(super) const TRASH_ALARM: &str = "trash";
-
-/// The keys of a profile's own records.
-fn own_keys(id: &str) -> [String; 5] {
-    [
-        vault::profile_key(id),
-        vault::secret_key(id),
-        vault::token_key(id),
-        vault::traces_key(id),
-        vault::check_key(id),
-    ]
-}
 
 /// Moves a profile into the trash: one write takes it out of the index, and out of sight. Its records stay where they are,
 /// so that a token that is on its way finds its place.
@@ -96,7 +86,7 @@ pub(super) async fn empty_trash() -> Result<(), JsValue> {
     if let Some((entry, deleted)) = in_trash().await? {
         let mut keys = vec![vault::TRASH_KEY.to_owned()];
         if deleted {
-            keys.extend(own_keys(&entry.id));
+            keys.extend(vault::own_keys(&entry.id));
         }
         remove(&keys).await?;
     }

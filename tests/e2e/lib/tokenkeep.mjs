@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { items, records } from './stored.mjs';
+import { items, records, storedText } from './stored.mjs';
 import { until } from './until.mjs';
 
 /** Clicks something that may take its own page away. */
@@ -457,16 +457,20 @@ export class Tokenkeep {
     // Closing a tab may have woken the worker.
     await this.browser.killWorker();
     // A page with a passphrase is loaded anew when its key goes.
+    // Whoever looks storage through meanwhile finds that nothing is expected, and brings nothing back.
+    const nothing = { schema: 2, keys: storedText('keys', { schema: 2, keys: [] }, Date.now()) };
     await throughReloads('everything is put back', () =>
-      this.page.evaluate(async () => {
+      this.page.evaluate(async (items) => {
         await chrome.storage.session.clear();
-        await chrome.storage.local.clear();
+        const stands = Object.keys(await chrome.storage.local.get(null));
+        await chrome.storage.local.set(items);
+        await chrome.storage.local.remove(stands.filter((key) => !(key in items)));
         await chrome.alarms.clearAll();
         const rules = await chrome.declarativeNetRequest.getSessionRules();
         await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map((rule) => rule.id) });
         const left = await chrome.storage.local.get(null);
-        return Object.keys(left).length === 0;
-      }),
+        return Object.keys(left).length === Object.keys(items).length;
+      }, nothing),
     );
     await this.sandbox.reset();
     await this.reload();

@@ -1,0 +1,483 @@
+//! Writing `storage.local`, which only the worker does: one batch after the other, each with its copy, its manifest and the texts
+//! before; and healing it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::thread::LocalKey;
+
+use js_sys::{Function, JSON, Object, Promise};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+use crate::plain::{Plain, Record as _};
+use crate::profile::Profile;
+use crate::vault::heal::{Damage, Manifest, Outcome, Plan, Stores, Value, plan};
+use crate::vault::lock::{OpenKey, VaultRecord, sealing};
+use crate::vault::stored::{Sealing, check_stored, former_key, read_stored, write_stored};
+use crate::vault::{
+    DAMAGE_KEY, INDEX_KEY, Index, IndexEntry, KEYS_KEY, SCHEMA, SCHEMA_KEY, SESSION_KEYS, VAULT_KEY, has_former,
+    own_keys, profile_key, stays_open,
+};
+
+use super::api::{self, StorageArea, answer, object, property, words};
+use super::storage::{Records, ask, is_locked, local, session, set_sealing, take_sealing, to_js, with_sealing};
+use super::{copy, entropy, storage};
+
+/// Where the session notes that storage was looked through.
+const LOOKED_KEY: &str = "looked";
+
+thread_local! {
+    /// Ends with the last write of `storage.local`.
+    static WRITING: RefCell<Option<Promise>> = const { RefCell::new(None) };
+    /// Ends with the last write of the copy.
+    static COPYING: RefCell<Option<Promise>> = const { RefCell::new(None) };
+}
+
+/// One after the other: each counts on from the one before.
+struct Queued(Option<Function>);
+
+impl Queued {
+    async fn wait(queue: &'static LocalKey<RefCell<Option<Promise>>>) -> Self {
+        let mut resolve = None;
+        let mine = Promise::new(&mut |resolved, _| resolve = Some(resolved));
+        if let Some(before) = queue.replace(Some(mine)) {
+            // It resolves and never rejects.
+            let _ = JsFuture::from(before).await;
+        }
+        Self(resolve)
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        if let Some(resolve) = &self.0 {
+            let _ = resolve.call0(&JsValue::UNDEFINED);
+        }
+    }
+}
+
+/// A batch on its way to `storage.local`.
+#[derive(Default)]
+struct Batch {
+    items: Object,
+    texts: Vec<(String, String)>,
+}
+
+impl Batch {
+    fn put(&mut self, key: &str, text: String) {
+        api::set(&self.items, key, &text.as_str().into());
+        if has_former(key) {
+            self.texts.push((key.to_owned(), text));
+        }
+    }
+
+    /// Writes it, and then the copy: what waits for the write does not wait for the disk.
+    async fn write(self, gone: Vec<String>) -> Result<(), JsValue> {
+        answer(local().set(&self.items)).await?;
+        copy_soon(self.texts, gone);
+        Ok(())
+    }
+}
+
+/// Has the copy follow. One that can't be written is made good when storage is looked through.
+fn copy_soon(texts: Vec<(String, String)>, gone: Vec<String>) {
+    spawn_local(async move {
+        let _copying = Queued::wait(&COPYING).await;
+        if let Err(error) = copy::write(&texts, &gone).await {
+            warn("the copy could not be written:", &error);
+        }
+    });
+}
+
+fn warn(what: &str, error: &JsValue) {
+    web_sys::console::warn_2(&what.into(), &words(error).into());
+}
+
+fn written(key: &str, generation: u64, json: &str, sealing: &Sealing) -> Result<String, JsValue> {
+    let sealing = if stays_open(key) { &Sealing::Off } else { sealing };
+    write_stored(key, generation, json, sealing, &entropy::bytes()?)
+        .ok_or_else(|| js_sys::Error::new("the storage is locked").into())
+}
+
+fn json(plain: &Plain) -> Result<String, JsValue> {
+    Ok(JSON::stringify(&to_js(plain)?)?.into())
+}
+
+fn text_in(items: &JsValue, key: &str) -> Option<String> {
+    property(items, key).as_string()
+}
+
+fn generation_in(items: &JsValue, key: &str, place: &str) -> Option<u64> {
+    let text = text_in(items, place)?;
+    check_stored(key, &text).ok().map(|whole| whole.generation)
+}
+
+/// Writes records to `storage.local` in one batch, all of them or none, and keeps the ones before where the kind of record asks
+/// for it; returns when the browser has taken them.
+pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
+    let _writing = Queued::wait(&WRITING).await;
+    let formers: Vec<String> = records.iter().map(|(key, _)| former_key(key)).collect();
+    let keys = records.iter().map(|(key, _)| *key);
+    let keys: Vec<&str> = keys.chain(formers.iter().map(String::as_str)).collect();
+    let before = everything(Some(&keys)).await?;
+    let mut batch = Batch::default();
+    let mut news = Vec::new();
+    for ((key, record), former) in records.iter().zip(&formers) {
+        if *key == SCHEMA_KEY {
+            api::set(&batch.items, key, &to_js(record)?);
+            continue;
+        }
+        let last = generation_in(&before, key, key);
+        let stands = text_in(&before, key);
+        if stands.is_none() {
+            news.push(*key);
+        }
+        if let (Some(text), Some(_), true) = (stands, last, has_former(key)) {
+            api::set(&batch.items, former, &text.into());
+        }
+        // Where the last one can't be read, its number is left out.
+        let generation = last.unwrap_or_else(|| generation_in(&before, key, former).map_or(0, |former| former + 1)) + 1;
+        let text = with_sealing(|sealing| written(key, generation, &json(record)?, sealing))?;
+        batch.put(key, text);
+    }
+    if !news.is_empty() {
+        expect(&mut batch, |manifest| manifest.add(news.into_iter())).await?;
+    }
+    batch.write(Vec::new()).await
+}
+
+/// Changes the manifest along with a batch.
+async fn expect(batch: &mut Batch, change: impl FnOnce(&mut Manifest) -> bool) -> Result<(), JsValue> {
+    let items = answer(ask(&local(), &[KEYS_KEY])).await?;
+    let generation = generation_in(&items, KEYS_KEY, KEYS_KEY).unwrap_or_default();
+    let mut manifest: Manifest = Records::new(items).get(KEYS_KEY)?.unwrap_or_default();
+    if change(&mut manifest) {
+        let text = written(KEYS_KEY, generation + 1, &json(&manifest.to_plain())?, &Sealing::Off)?;
+        batch.put(KEYS_KEY, text);
+    }
+    Ok(())
+}
+
+/// Removes records from `storage.local`, with those before them; returns when they are gone.
+pub(super) async fn remove(keys: &[String]) -> Result<(), JsValue> {
+    let _writing = Queued::wait(&WRITING).await;
+    // First nobody expects them: a kill between the two leaves records that nobody misses.
+    let mut batch = Batch::default();
+    expect(&mut batch, |manifest| manifest.remove(keys)).await?;
+    batch.write(keys.to_vec()).await?;
+    let keys: Vec<String> = keys.iter().flat_map(|key| [key.clone(), former_key(key)]).collect();
+    answer(local().remove(&api::strings(keys.iter()))).await?;
+    Ok(())
+}
+
+/// Deletes everything.
+pub(super) async fn clear() -> Result<(), JsValue> {
+    let _writing = Queued::wait(&WRITING).await;
+    let _copying = Queued::wait(&COPYING).await;
+    // Afterwards nothing could bring anything back.
+    copy::delete().await?;
+    answer(local().clear()).await?;
+    Ok(())
+}
+
+/// Seals everything under another key, or nothing any more, in one write: a kill leaves all of the old or all of the new. What
+/// stood before each record is written over, too.
+pub(super) async fn seal_anew(vault: &VaultRecord, open: Option<&OpenKey>) -> Result<SealedAnew, JsValue> {
+    let writing = Queued::wait(&WRITING).await;
+    let all = answer(local().get_all(&JsValue::NULL)).await?;
+    let new = sealing(Some(vault), open);
+    let keys: Vec<String> = keys_of(&all);
+    let records = Records::new(all.clone());
+    let mut batch = Batch::default();
+    for key in &keys {
+        if key.starts_with('~') || *key == VAULT_KEY {
+            continue;
+        }
+        if stays_open(key) {
+            api::set(&batch.items, key, &property(&all, key));
+            batch.texts.extend(
+                text_in(&all, key)
+                    .filter(|_| has_former(key))
+                    .map(|text| (key.clone(), text)),
+            );
+            continue;
+        }
+        let plain = match records.plain(key) {
+            // Where the next test or flow replaces it, what can't be read stands in nobody's way.
+            Err(_) if !has_former(key) => Plain::Null,
+            plain => plain?.unwrap_or(Plain::Null),
+        };
+        let generation = generation_in(&all, key, key).unwrap_or_default() + 1;
+        let text = written(key, generation, &json(&plain)?, &new)?;
+        let former = former_key(key);
+        if keys.contains(&former) {
+            api::set(&batch.items, &former, &text.as_str().into());
+        }
+        batch.put(key, text);
+    }
+    let generation = generation_in(&all, VAULT_KEY, VAULT_KEY).unwrap_or_default() + 1;
+    batch.put(
+        VAULT_KEY,
+        written(VAULT_KEY, generation, &json(&vault.to_plain())?, &Sealing::Off)?,
+    );
+    expect(&mut batch, |manifest| manifest.add([VAULT_KEY].into_iter())).await?;
+    answer(local().set(&batch.items)).await?;
+    set_sealing(new);
+    Ok(SealedAnew {
+        _writing: writing,
+        batch,
+    })
+}
+
+/// Everything under another key; nothing else is written before it is [settled](SealedAnew::settle).
+#[must_use]
+pub(super) struct SealedAnew {
+    _writing: Queued,
+    batch: Batch,
+}
+
+impl SealedAnew {
+    /// Makes storage and copy anew, so that what stood there before does not stay in the browser's files.
+    pub(super) async fn settle(self) {
+        if let Err(error) = make_anew(&self.batch).await {
+            // All of it is written, and old texts may stay in the files.
+            warn("storage could not be made anew:", &error);
+        }
+    }
+}
+
+/// Empties storage and copy and fills them again. Whoever dies between the two finds the copy at the next start.
+async fn make_anew(batch: &Batch) -> Result<(), JsValue> {
+    let _copying = Queued::wait(&COPYING).await;
+    copy::delete().await?;
+    copy::write(&batch.texts, &[]).await?;
+    answer(session().remove(&api::strings([LOOKED_KEY].iter()))).await?;
+    answer(local().clear()).await?;
+    answer(local().set(&batch.items)).await?;
+    looked().await
+}
+
+fn keys_of(items: &JsValue) -> Vec<String> {
+    let keys = Object::keys(items.unchecked_ref::<Object>());
+    keys.iter().filter_map(|key| key.as_string()).collect()
+}
+
+/// Notes that storage was looked through.
+async fn looked() -> Result<(), JsValue> {
+    answer(session().set(&object([(LOOKED_KEY, true.into())]))).await?;
+    Ok(())
+}
+
+/// Looks storage through, once while the browser runs.
+pub(super) async fn look_through() -> Result<(), JsValue> {
+    let items = answer(ask(&session(), &[LOOKED_KEY])).await?;
+    if property(&items, LOOKED_KEY).is_truthy() {
+        return Ok(());
+    }
+    heal().await?;
+    looked().await
+}
+
+/// Reads these keys of `storage.local`, or all. Chromium refuses once what it can't read, and has deleted it when it is asked again.
+async fn everything(keys: Option<&[&str]>) -> Result<JsValue, JsValue> {
+    let ask = || match keys {
+        Some(keys) => ask(&local(), keys),
+        None => local().get_all(&JsValue::NULL),
+    };
+    match answer(ask()).await {
+        Ok(items) => Ok(items),
+        Err(_) => answer(ask()).await,
+    }
+}
+
+/// Reads these keys of an area; heals `storage.local` when the browser can't read it.
+pub(super) async fn read(area: &StorageArea, keys: &[&str]) -> Result<Records, JsValue> {
+    match storage::read(area, keys).await {
+        Ok(records) => Ok(records),
+        Err(error) => match heal().await {
+            Ok(()) => storage::read(area, keys).await,
+            Err(_) => Err(error),
+        },
+    }
+}
+
+fn manifest_in(stores: &Stores) -> Option<Manifest> {
+    let json = read_stored(KEYS_KEY, stores.manifest_text()?, &Sealing::Off).ok()?;
+    Manifest::from_plain(&serde_json::from_str(&json).ok()?).ok()
+}
+
+/// Puts back what is damaged or missing, and notes it for the person to see.
+pub(super) async fn heal() -> Result<(), JsValue> {
+    let _writing = Queued::wait(&WRITING).await;
+    let _copying = Queued::wait(&COPYING).await;
+    let mut all = everything(None).await?;
+    let copy = match copy::read().await {
+        Ok(copy) => copy,
+        Err(error) => {
+            warn("the copy could not be read:", &error);
+            BTreeMap::new()
+        }
+    };
+    let mut stores = Stores {
+        local: values_of(&all),
+        copy,
+    };
+    let found = Records::new(all.clone()).get::<u32>(SCHEMA_KEY).unwrap_or_default();
+    let mut manifest = manifest_in(&stores);
+    let schema = stores.schema(found, manifest.as_ref());
+    if schema > SCHEMA {
+        return Ok(());
+    }
+    if schema < SCHEMA {
+        migrate(&all).await?;
+        all = everything(None).await?;
+        stores.local = values_of(&all);
+        manifest = manifest_in(&stores);
+    }
+    let plan = plan(&stores, manifest.as_ref());
+    let numbered = found == Some(SCHEMA) || (stores.local.is_empty() && stores.copy.is_empty());
+    put_back(&all, plan, !numbered).await
+}
+
+fn values_of(all: &JsValue) -> BTreeMap<String, Value> {
+    let keys = keys_of(all).into_iter().filter(|key| key != SCHEMA_KEY);
+    keys.map(|key| {
+        let text = text_in(all, &key);
+        (key, text.map_or(Value::Unreadable, Value::Text))
+    })
+    .collect()
+}
+
+async fn put_back(all: &JsValue, plan: Plan, number: bool) -> Result<(), JsValue> {
+    let mut batch = Batch::default();
+    for (key, text) in &plan.local {
+        api::set(&batch.items, key, &text.as_str().into());
+    }
+    if number {
+        api::set(&batch.items, SCHEMA_KEY, &SCHEMA.into());
+    }
+    batch.texts = plan.copy;
+    if !plan.named.is_empty() {
+        let manifest = Manifest {
+            keys: plan.named,
+            ..Manifest::default()
+        };
+        batch.put(
+            KEYS_KEY,
+            written(KEYS_KEY, 1, &json(&manifest.to_plain())?, &Sealing::Off)?,
+        );
+    }
+    let whole = plan.damaged.is_empty();
+    let index_lost = plan
+        .damaged
+        .iter()
+        .any(|damaged| damaged.key == INDEX_KEY && damaged.outcome == Outcome::Lost);
+    let mut damage: Damage = Records::new(all.clone())
+        .get(DAMAGE_KEY)
+        .unwrap_or_default()
+        .unwrap_or_default();
+    if damage.add(plan.damaged) {
+        let generation = generation_in(all, DAMAGE_KEY, DAMAGE_KEY).unwrap_or_default() + 1;
+        let report = json(&damage.to_plain())?;
+        api::set(
+            &batch.items,
+            DAMAGE_KEY,
+            &written(DAMAGE_KEY, generation, &report, &Sealing::Off)?.into(),
+        );
+    }
+    if Object::keys(&batch.items).length() > 0 {
+        answer(local().set(&batch.items)).await?;
+    }
+    if let Err(error) = copy::write(&batch.texts, &plan.surplus).await {
+        warn("the copy could not be written:", &error);
+        if whole {
+            // Nothing in it is needed: where it is damaged itself, a new one is made at the next look.
+            copy::delete().await?;
+        }
+    }
+    if index_lost { list_anew().await } else { Ok(()) }
+}
+
+/// Makes a new index of the profiles that are there; while they are locked, it waits.
+async fn list_anew() -> Result<(), JsValue> {
+    let all = everything(None).await?;
+    take_sealing(
+        &storage::read(&session(), &SESSION_KEYS).await?,
+        &Records::new(all.clone()),
+    )?;
+    if is_locked() {
+        return Ok(());
+    }
+    let index = json(&index_of(&all).to_plain())?;
+    let mut batch = Batch::default();
+    batch.put(
+        INDEX_KEY,
+        with_sealing(|sealing| written(INDEX_KEY, 1, &index, sealing))?,
+    );
+    batch.write(Vec::new()).await
+}
+
+/// The profiles whose records are there, where nobody knows their order any more.
+fn index_of(all: &JsValue) -> Index {
+    let records = Records::new(all.clone());
+    let mut index = Index::default();
+    for key in keys_of(all) {
+        if key.starts_with("profile:")
+            && let Ok(Some(profile)) = records.get::<Profile>(&key)
+        {
+            index.put(&profile.id, &profile.name);
+        }
+    }
+    index
+}
+
+/// From the first schema, whose records stood as plain objects: all of them in one batch.
+async fn migrate(all: &JsValue) -> Result<(), JsValue> {
+    let records = Records::new(all.clone());
+    let items = Object::new();
+    let mut manifest = Manifest::default();
+    for key in keys_of(all) {
+        if key == SCHEMA_KEY || text_in(all, &key).is_some() {
+            continue;
+        }
+        let plain = records.plain(&key)?.unwrap_or(Plain::Null);
+        let text = with_sealing(|sealing| written(&key, 1, &json(&plain)?, sealing))?;
+        api::set(&items, &key, &text.into());
+        manifest.add([key.as_str()].into_iter());
+    }
+    let text = written(KEYS_KEY, 1, &json(&manifest.to_plain())?, &Sealing::Off)?;
+    api::set(&items, KEYS_KEY, &text.into());
+    api::set(&items, SCHEMA_KEY, &SCHEMA.into());
+    answer(local().set(&items)).await?;
+    Ok(())
+}
+
+/// The person has seen what was damaged; what is lost is expected no more. What belonged to a profile that is lost goes with it.
+pub(super) async fn understood() -> Result<(), JsValue> {
+    let records = read(&local(), &[DAMAGE_KEY, INDEX_KEY]).await?;
+    let damage: Damage = records.get(DAMAGE_KEY)?.unwrap_or_default();
+    let lost = damage.records.into_iter();
+    let lost = lost.filter(|damaged| damaged.outcome == Outcome::Lost);
+    let mut gone: Vec<String> = lost.map(|damaged| damaged.key).collect();
+    let keys: Vec<&str> = gone.iter().map(String::as_str).collect();
+    let items = everything(Some(&keys)).await?;
+    // What has been written anew since is not lost.
+    gone.retain(|key| generation_in(&items, key, key).is_none());
+    let mut index: Index = records.get(INDEX_KEY)?.unwrap_or_default();
+    let without = |entry: &&IndexEntry| gone.contains(&profile_key(&entry.id));
+    let ids: Vec<String> = index
+        .entries
+        .iter()
+        .filter(without)
+        .map(|entry| entry.id.clone())
+        .collect();
+    for id in &ids {
+        index.remove(id);
+        gone.extend(own_keys(id));
+    }
+    if !ids.is_empty() {
+        store(&[(INDEX_KEY, index.to_plain())]).await?;
+    }
+    gone.push(DAMAGE_KEY.to_owned());
+    remove(&gone).await
+}

@@ -1,0 +1,492 @@
+//! What is damaged in storage, and what takes its place.
+//!
+//! A record stands in `storage.local`, before its last write under [`former_key`], and once more in the copy (`IndexedDB`, which is
+//! written to the disk itself). The [`Manifest`] says which keys there should be: what is missing is told from what never was. All of
+//! this works while records are sealed, for a text tells without a key whether it is whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plain::record;
+
+use super::stored::{check_stored, former_key};
+use super::{DAMAGE_KEY, KEYS_KEY, SCHEMA, SCHEMA_KEY, has_former};
+
+/// The keys that stand in `storage.local`, but for those that the next flow or test writes anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The [`SCHEMA`] of what stands there. The number under [`SCHEMA_KEY`], which every version can read, has no checksum.
+    pub schema: u32,
+    /// Each key once.
+    pub keys: Vec<String>,
+}
+record!(Manifest { schema, keys });
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA,
+            keys: Vec::new(),
+        }
+    }
+}
+
+impl Manifest {
+    /// Adds keys; says whether it has changed.
+    pub fn add<'a>(&mut self, keys: impl Iterator<Item = &'a str>) -> bool {
+        let before = self.keys.len();
+        for key in keys.filter(|key| is_expected(key)) {
+            if !self.keys.iter().any(|other| other == key) {
+                self.keys.push(key.to_owned());
+            }
+        }
+        self.keys.len() != before
+    }
+
+    /// Takes keys out; says whether it has changed.
+    pub fn remove(&mut self, keys: &[String]) -> bool {
+        let before = self.keys.len();
+        self.keys.retain(|key| !keys.contains(key));
+        self.keys.len() != before
+    }
+}
+
+/// Whether the manifest names such a key: not itself, nor what is no text.
+fn is_expected(key: &str) -> bool {
+    has_former(key) && !key.starts_with('~') && ![KEYS_KEY, SCHEMA_KEY, DAMAGE_KEY].contains(&key)
+}
+
+/// What became of a record that was damaged or missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is as it was last written.
+    Restored,
+    /// It is as it was before; how often it was written since, nobody knows.
+    Older,
+    /// Nothing of it is left.
+    Lost,
+}
+record!(
+    enum Outcome {
+        Restored,
+        Older,
+        Lost,
+    }
+);
+
+/// A record that was damaged or missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// Its key in `storage.local`.
+    pub key: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+record!(Damaged { key, outcome });
+
+/// What was found, until the person has seen it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// The records, each once.
+    pub records: Vec<Damaged>,
+}
+record!(Damage { records });
+
+impl Damage {
+    /// Adds what was found just now; says whether that is news.
+    pub fn add(&mut self, found: Vec<Damaged>) -> bool {
+        let before = self.clone();
+        for damaged in found {
+            match self.records.iter_mut().find(|known| known.key == damaged.key) {
+                Some(known) => *known = damaged,
+                None => self.records.push(damaged),
+            }
+        }
+        *self != before
+    }
+}
+
+/// What stands under a key of `storage.local`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A text, whole or not.
+    Text(String),
+    /// Something else, or what the browser can't read.
+    Unreadable,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Texts for `storage.local`.
+    pub local: Vec<(String, String)>,
+    /// Texts for the copy.
+    pub copy: Vec<(String, String)>,
+    /// Keys that the copy should not have any more.
+    pub surplus: Vec<String>,
+    /// What a manifest should name, where there is none.
+    pub named: Vec<String>,
+    /// What was damaged or missing.
+    pub damaged: Vec<Damaged>,
+}
+
+/// The whole text of the highest generation among these, with its generation.
+fn best<'a>(key: &str, texts: [Option<&'a str>; 3]) -> Option<(u64, &'a str)> {
+    let mut best: Option<(u64, &str)> = None;
+    for text in texts.into_iter().flatten() {
+        // One of a newer version is never whole for this one, and is not written over either: see `check_schema`.
+        if let Ok(whole) = check_stored(key, text)
+            && best.is_none_or(|(generation, _)| whole.generation > generation)
+        {
+            best = Some((whole.generation, text));
+        }
+    }
+    best
+}
+
+/// What `storage.local` holds, and its copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stores {
+    /// `storage.local`, but for the schema's number.
+    pub local: BTreeMap<String, Value>,
+    /// The copy.
+    pub copy: BTreeMap<String, String>,
+}
+
+impl Stores {
+    fn text(&self, key: &str) -> Option<&str> {
+        match self.local.get(key) {
+            Some(Value::Text(text)) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The last text, the one before it and the copied one.
+    fn texts(&self, key: &str) -> [Option<&str>; 3] {
+        [
+            self.text(key),
+            self.text(&former_key(key)),
+            self.copy.get(key).map(String::as_str),
+        ]
+    }
+
+    /// The text of the manifest, which is not sealed.
+    #[must_use]
+    pub fn manifest_text(&self) -> Option<&str> {
+        best(KEYS_KEY, self.texts(KEYS_KEY)).map(|(_, text)| text)
+    }
+
+    /// The schema that all of this has. `found` is the number that stands there; the manifest's own is checked, and outweighs it.
+    #[must_use]
+    pub fn schema(&self, found: Option<u32>, manifest: Option<&Manifest>) -> u32 {
+        let objects = || self.local.values().any(|value| *value == Value::Unreadable);
+        match (manifest, found) {
+            (Some(manifest), _) => manifest.schema,
+            (None, Some(found)) => found,
+            (None, None) if objects() => 1,
+            (None, None) => SCHEMA,
+        }
+    }
+}
+
+/// Compares what `storage.local` holds with the copy.
+#[must_use]
+pub fn plan(stores: &Stores, manifest: Option<&Manifest>) -> Plan {
+    let Stores { local, copy } = stores;
+    let mut expected: BTreeSet<&str> = match manifest {
+        Some(manifest) => manifest.keys.iter().map(String::as_str).collect(),
+        // Nobody knows: everything that there is a trace of.
+        None => copy.keys().map(String::as_str).filter(|key| is_expected(key)).collect(),
+    };
+    let known = manifest.is_some();
+    let present = local.keys().map(String::as_str).filter(|key| is_expected(key));
+    expected.extend(present.filter(|_| !known));
+    if known || !expected.is_empty() {
+        expected.insert(KEYS_KEY);
+    }
+    let mut plan = Plan::default();
+    if !known {
+        plan.named = expected.iter().map(|key| (*key).to_owned()).collect();
+        plan.named.retain(|key| key != KEYS_KEY);
+    }
+    for key in &expected {
+        let stands = best(key, [stores.text(key), None, None]);
+        let found = best(key, stores.texts(key));
+        let in_copy = copy.get(*key).map(String::as_str);
+        match found {
+            None if *key == KEYS_KEY => {}
+            None => plan.damaged.push(Damaged {
+                key: (*key).to_owned(),
+                outcome: Outcome::Lost,
+            }),
+            Some((generation, text)) => {
+                if stands.is_none_or(|(own, _)| own < generation) {
+                    plan.local.push(((*key).to_owned(), text.to_owned()));
+                    // The copy follows every write; what only stands before the last one is older.
+                    let last = in_copy.is_some_and(|copied| copied == text);
+                    plan.damaged.push(Damaged {
+                        key: (*key).to_owned(),
+                        outcome: if last { Outcome::Restored } else { Outcome::Older },
+                    });
+                }
+                if in_copy != Some(text) {
+                    plan.copy.push(((*key).to_owned(), text.to_owned()));
+                }
+            }
+        }
+    }
+    // A deletion that the copy did not hear of.
+    plan.surplus = copy
+        .keys()
+        .filter(|key| !expected.contains(key.as_str()))
+        .cloned()
+        .collect();
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::seal::NONCE_LEN;
+    use super::super::stored::{Sealing, write_stored};
+    use super::*;
+
+    const KEYS: [&str; 4] = ["index", "profile:a1", "secret:a1", "token:a1"];
+
+    fn text(key: &str, generation: u64, json: &str) -> String {
+        write_stored(key, generation, json, &Sealing::Off, &[0; NONCE_LEN]).expect("it is not sealed")
+    }
+
+    fn read(text: &str) -> Option<Manifest> {
+        let json = super::super::stored::read_stored(KEYS_KEY, text, &Sealing::Off).ok()?;
+        serde_json::from_str(&json).ok()
+    }
+
+    /// A small storage with its copy; the token was written twice.
+    fn store() -> Stores {
+        let manifest = Manifest {
+            schema: SCHEMA,
+            keys: KEYS.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        let mut local = BTreeMap::new();
+        let mut copy = BTreeMap::new();
+        let mut put = |key: &str, generation, json: &str| {
+            let text = text(key, generation, json);
+            copy.insert(key.to_owned(), text.clone());
+            let before = local.insert(key.to_owned(), Value::Text(text));
+            if let Some(before) = before {
+                local.insert(former_key(key), before);
+            }
+        };
+        put(KEYS_KEY, 1, &serde_json::to_string(&manifest).expect("a record"));
+        for key in KEYS {
+            put(key, 1, "{\"old\":1}");
+        }
+        put("token:a1", 2, "{\"new\":1}");
+        Stores { local, copy }
+    }
+
+    fn planned(stores: &Stores) -> Plan {
+        plan(stores, stores.manifest_text().and_then(read).as_ref())
+    }
+
+    /// What stands in `storage.local` once the plan is done.
+    fn after(store: &Stores) -> BTreeMap<String, Value> {
+        let mut local = store.local.clone();
+        for (key, text) in planned(store).local {
+            local.insert(key, Value::Text(text));
+        }
+        local
+    }
+
+    fn last(local: &BTreeMap<String, Value>) -> Vec<Option<&Value>> {
+        KEYS.iter().chain([&KEYS_KEY]).map(|key| local.get(*key)).collect()
+    }
+
+    #[test]
+    fn what_is_whole_is_left_alone() {
+        assert_eq!(planned(&store()), Plan::default());
+        assert_eq!(planned(&Stores::default()), Plan::default(), "a first run");
+    }
+
+    #[test]
+    fn an_empty_storage_with_a_copy_is_no_first_run() {
+        let whole = store();
+        let empty = Stores {
+            local: BTreeMap::new(),
+            copy: whole.copy.clone(),
+        };
+        assert_eq!(last(&after(&empty)), last(&whole.local));
+        let plan = planned(&empty);
+        assert_eq!(plan.damaged.len(), KEYS.len() + 1);
+        assert!(plan.damaged.iter().all(|damaged| damaged.outcome == Outcome::Restored));
+    }
+
+    #[test]
+    fn without_its_copy_it_makes_a_new_one() {
+        let Stores { local, copy } = store();
+        let plan = planned(&Stores {
+            local,
+            copy: BTreeMap::new(),
+        });
+        assert_eq!(plan.local, []);
+        assert_eq!(plan.damaged, []);
+        assert_eq!(plan.copy.into_iter().collect::<BTreeMap<_, _>>(), copy);
+    }
+
+    #[test]
+    fn every_byte_flipped_and_every_cut_is_restored() {
+        let whole = store();
+        for key in whole.local.keys() {
+            let Some(Value::Text(text)) = whole.local.get(key) else {
+                continue;
+            };
+            for at in 0..text.len() {
+                let mut flipped = text.clone().into_bytes();
+                flipped[at] ^= 1;
+                for bytes in [flipped, text.as_bytes()[..at].to_vec()] {
+                    let mut damaged = whole.clone();
+                    let value = Value::Text(String::from_utf8_lossy(&bytes).into_owned());
+                    damaged.local.insert(key.clone(), value);
+                    assert_eq!(last(&after(&damaged)), last(&whole.local), "{key}, byte {at}");
+                    let reported = planned(&damaged).damaged;
+                    // What stood before the last write is nobody's loss.
+                    assert_eq!(reported.is_empty(), key.starts_with('~'), "{key}, byte {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_any_two_that_are_damaged_the_third_is_taken_or_the_loss_is_told() {
+        let whole = store();
+        for key in KEYS {
+            for (last_gone, former_gone, copy_gone) in [
+                (true, true, false),
+                (true, false, true),
+                (false, true, true),
+                (true, true, true),
+            ] {
+                let mut damaged = whole.clone();
+                if last_gone {
+                    damaged.local.insert(key.to_owned(), Value::Unreadable);
+                }
+                if former_gone {
+                    damaged.local.remove(&former_key(key));
+                }
+                if copy_gone {
+                    damaged.copy.insert(key.to_owned(), "damaged".to_owned());
+                }
+                let outcome = planned(&damaged).damaged.first().map(|damaged| damaged.outcome);
+                let older = key == "token:a1" && !former_gone;
+                let wanted = match (last_gone, copy_gone) {
+                    (false, _) => None,
+                    (true, false) => Some(Outcome::Restored),
+                    (true, true) if older => Some(Outcome::Older),
+                    (true, true) => Some(Outcome::Lost),
+                };
+                assert_eq!(outcome, wanted, "{key} {last_gone} {former_gone} {copy_gone}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_write_that_only_the_copy_has_is_taken_from_there() {
+        let mut lost_tail = store();
+        lost_tail
+            .copy
+            .insert("token:a1".to_owned(), text("token:a1", 3, "{\"newest\":1}"));
+        let plan = planned(&lost_tail);
+        assert_eq!(
+            plan.local,
+            [("token:a1".to_owned(), text("token:a1", 3, "{\"newest\":1}"))]
+        );
+        assert_eq!(plan.damaged[0].outcome, Outcome::Restored);
+    }
+
+    #[test]
+    fn what_was_deleted_stays_deleted() {
+        let mut store = store();
+        let rest = Manifest {
+            schema: SCHEMA,
+            keys: vec!["index".to_owned()],
+        };
+        let json = serde_json::to_string(&rest).expect("a record");
+        store
+            .local
+            .insert(KEYS_KEY.to_owned(), Value::Text(text(KEYS_KEY, 2, &json)));
+        store.local.retain(|key, _| ["index", KEYS_KEY].contains(&key.as_str()));
+        let plan = planned(&store);
+        assert_eq!(plan.damaged, []);
+        assert_eq!(plan.surplus, ["profile:a1", "secret:a1", "token:a1"]);
+    }
+
+    #[test]
+    fn without_a_manifest_everything_that_is_there_is_named_in_a_new_one() {
+        let mut stores = store();
+        for store in [KEYS_KEY.to_owned(), former_key(KEYS_KEY)] {
+            stores.local.remove(&store);
+            stores.copy.remove(&store);
+        }
+        stores.local.remove("secret:a1");
+        let plan = planned(&stores);
+        assert_eq!(plan.named, KEYS);
+        assert_eq!(plan.damaged.len(), 1, "{:?}", plan.damaged);
+        assert_eq!(planned(&store()).named, [""; 0]);
+    }
+
+    #[test]
+    fn a_damaged_number_is_not_taken_for_a_newer_schema() {
+        let whole = store();
+        let manifest = whole.manifest_text().and_then(read);
+        assert_eq!(whole.schema(Some(3), manifest.as_ref()), SCHEMA);
+        assert_eq!(whole.schema(None, manifest.as_ref()), SCHEMA);
+        let newer = Manifest {
+            schema: 3,
+            keys: Vec::new(),
+        };
+        assert_eq!(whole.schema(Some(SCHEMA), Some(&newer)), 3);
+        // What a newer version writes need not be readable.
+        assert_eq!(whole.schema(Some(3), None), 3);
+        assert_eq!(Stores::default().schema(None, None), SCHEMA, "a first run");
+        let mut first = Stores::default();
+        first.local.insert("index".to_owned(), Value::Unreadable);
+        assert_eq!(first.schema(None, None), 1);
+        assert_eq!(first.schema(Some(1), None), 1);
+    }
+
+    #[test]
+    fn the_same_damage_is_no_news() {
+        let lost = |key: &str, outcome| Damaged {
+            key: key.to_owned(),
+            outcome,
+        };
+        let mut damage = Damage::default();
+        assert!(!damage.add(Vec::new()));
+        assert!(damage.add(vec![lost("token:a1", Outcome::Lost)]));
+        assert!(!damage.add(vec![lost("token:a1", Outcome::Lost)]));
+        assert!(damage.add(vec![lost("token:a1", Outcome::Restored), lost("index", Outcome::Lost)]));
+        assert_eq!(damage.records.len(), 2);
+    }
+
+    #[test]
+    fn the_manifest_names_what_is_precious() {
+        let mut manifest = Manifest::default();
+        assert!(
+            manifest.add(
+                [
+                    "token:a1",
+                    "trace:a1",
+                    "check:a1",
+                    "~token:a1",
+                    "keys",
+                    "schema",
+                    "reminded"
+                ]
+                .into_iter()
+            )
+        );
+        assert_eq!(manifest.keys, ["token:a1"]);
+        assert!(!manifest.add(["token:a1"].into_iter()));
+        assert!(manifest.remove(&["token:a1".to_owned()]));
+        assert!(!manifest.remove(&["token:a1".to_owned()]));
+    }
+}
