@@ -112,6 +112,11 @@ impl<'a> Stage<'a> {
                 command.args(["--browser-kills", &whole.to_string()]);
                 command
             }
+            Soak::Damages(damages) => {
+                let mut command = self.driver("damage.mjs", browser)?;
+                command.args(["--damages", &damages.to_string()]);
+                command
+            }
         };
         if let Some(seed) = seed {
             command.args(["--seed", &seed.to_string()]);
@@ -132,6 +137,8 @@ pub(crate) enum Soak {
         /// Of the browser.
         browser: u32,
     },
+    /// So many flipped bits and cuts in the browser's own files of storage.
+    Damages(u32),
 }
 
 /// `cargo xtask demo`

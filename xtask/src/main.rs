@@ -67,6 +67,9 @@ enum Command {
     ///
     /// With --faults: kill the worker, then the whole browser, at random moments of sign-in and renewal, and compare what is
     /// stored with what stood there before and with what the authorization server gave out.
+    ///
+    /// With --damage: flip bits in the browser's own files of storage and cut them off, and see that what was stored is there again
+    /// or that the person is told.
     Soak(SoakArgs),
     /// Run the engine through random schedules of clicks, faults and kills, and check after each step that nothing was lost
     ///
@@ -135,6 +138,9 @@ struct SoakArgs {
     /// How often --faults kills the browser
     #[arg(long, default_value_t = 100, requires = "faults")]
     browser_kills: u32,
+    /// Damage storage's files so often instead, evenly over all their bytes; twice as often as there are bytes damages each
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["flows", "faults"])]
+    damage: Option<u32>,
     /// Start of the random choices: repeats an earlier run's order
     #[arg(long)]
     seed: Option<u32>,
@@ -225,13 +231,13 @@ fn run(command: Command) -> Result<ExitCode> {
             }
         }
         Command::Soak(args) => {
-            let soak = if args.faults {
-                Soak::Kills {
+            let soak = match args.damage {
+                Some(damages) => Soak::Damages(damages),
+                None if args.faults => Soak::Kills {
                     worker: args.worker_kills,
                     browser: args.browser_kills,
-                }
-            } else {
-                Soak::Flows(args.flows)
+                },
+                None => Soak::Flows(args.flows),
             };
             return drivers::soak(&workspace, args.browser, soak, args.seed);
         }

@@ -210,6 +210,13 @@ export class Chromium {
     }
   }
 
+  /** The person switches the extension off and on again. */
+  async switchOffAndOn() {
+    for (const enabled of [false, true]) {
+      await this.admin.evaluate((id, on) => new Promise((resolve) => chrome.management.setEnabled(id, on, resolve)), this.id, enabled);
+    }
+  }
+
   async setColorScheme(page, scheme) {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
     await until(`${scheme} is on`, () =>
@@ -307,9 +314,19 @@ export class Chromium {
     await ended;
   }
 
+  /** The person quits it. */
+  async quit() {
+    if (this.browser.connected) await this.browser.close();
+  }
+
+  /** Where the profile keeps storage.local: one folder. */
+  storageFolder() {
+    return join(this.profile, 'Default', 'Local Extension Settings', this.id);
+  }
+
   /** Ends it and removes its profile. */
   async close() {
-    if (this.browser.connected) await this.browser.close();
+    await this.quit();
     await rm(this.profile, { recursive: true, force: true, maxRetries: 3 });
   }
 }

@@ -342,6 +342,18 @@ export class Firefox {
     }, ID);
   }
 
+  /** The person switches the extension off and on again. */
+  async switchOffAndOn() {
+    await this.chrome(async (id) => {
+      const addon = await AddonManager.getAddonByID(id);
+      await addon.disable();
+      await addon.enable();
+    }, ID);
+    await until('the extension is started', () =>
+      this.chrome((id) => WebExtensionPolicy.getByID(id)?.extension.backgroundState !== undefined, ID),
+    );
+  }
+
   async setColorScheme(page, scheme) {
     await this.chrome(
       (value) => Services.prefs.setIntPref('layout.css.prefers-color-scheme.content-override', value),
@@ -460,12 +472,22 @@ export class Firefox {
     await ended;
   }
 
-  async close() {
+  /** The person quits it. */
+  async quit() {
     if (this.process.exitCode === null && this.process.signalCode === null) {
       const ended = once(this.process, 'exit');
       await this.browser.close().catch(() => this.process.kill('SIGKILL'));
       await ended;
     }
+  }
+
+  /** Where the profile keeps storage.local: one folder. The copy in IndexedDB has the same name without the number of its own container. */
+  storageFolder() {
+    return join(this.profile, 'storage', 'default', `moz-extension+++${UUIDS[ID]}^userContextId=4294967295`);
+  }
+
+  async close() {
+    await this.quit();
     await rm(this.profile, { recursive: true, force: true, maxRetries: 3 });
   }
 }

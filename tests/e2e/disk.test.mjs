@@ -1,0 +1,108 @@
+// What the browser's profile folder holds after use with a passphrase, and a few damages of the browser's own files.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+
+import { launch } from './lib/browser.mjs';
+import { OnDisk, filesBelow } from './lib/damage.mjs';
+import { Holder } from './lib/holder.mjs';
+import { Sandbox } from './lib/sandbox.mjs';
+import { BROWSER } from './lib/stage.mjs';
+import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { until } from './lib/until.mjs';
+import { PASSPHRASE, fillVault, keyGone, loadedAnew, lock, protect, shows, unlock } from './lib/vault.mjs';
+
+const sandbox = await Sandbox.start();
+after(() => sandbox.stop());
+
+/** A browser of its own for one test. */
+async function browserFor(t) {
+  await sandbox.reset();
+  const browser = await launch(BROWSER, { sandbox });
+  t.after(() => browser.close());
+  const tokenkeep = await Tokenkeep.open(browser);
+  await tokenkeep.grantHosts();
+  await sandbox.session(sandbox.ready.member.username);
+  return tokenkeep;
+}
+
+/** A profile with a refresh token, renewed once; returns all that must stay secret. */
+async function used(tokenkeep) {
+  const { client_id, client_secret } = sandbox.ready.refresh_app;
+  const id = await tokenkeep.sendProfile({ client_id, client_secret });
+  await tokenkeep.profileShown(id);
+  await (await tokenkeep.authorize(id)).complete();
+  await tokenkeep.send({ Renew: { profile: id } });
+  await until('it is renewed', async () => (await tokenkeep.engine()).ended[id]?.renewal);
+  // The sandbox knows what it gave out; what is stored may be sealed.
+  const tokens = (await sandbox.state()).tokens.map(({ token }) => token);
+  assert.ok(tokens.length >= 3, 'two access tokens and a refresh token');
+  return { id, canaries: [client_secret, PASSPHRASE, ...tokens] };
+}
+
+/** The files below a profile that hold one of these texts, in the encodings that browsers write. */
+async function found(profile, canaries) {
+  const hits = [];
+  for (const name of await filesBelow(profile)) {
+    const bytes = await readFile(join(profile, name)).catch(() => Buffer.alloc(0));
+    for (const canary of canaries) {
+      if (bytes.includes(canary) || bytes.includes(Buffer.from(canary, 'utf16le'))) hits.push(`${name}: ${canary.slice(0, 6)}…`);
+    }
+  }
+  return hits;
+}
+
+async function lockAndQuit(tokenkeep) {
+  await lock(tokenkeep);
+  await keyGone(tokenkeep);
+  await tokenkeep.browser.quit();
+}
+
+test('without a passphrase the secrets lie in the profile folder, as the pages say', async (t) => {
+  const tokenkeep = await browserFor(t);
+  const { canaries } = await used(tokenkeep);
+  assert.match(await tokenkeep.text('.storage-note'), /unencrypted/);
+  await tokenkeep.browser.quit();
+  // Without these hits the searches below would show nothing.
+  const hits = await found(tokenkeep.browser.profile, canaries);
+  assert.ok(hits.length > 0);
+});
+
+test('used with a passphrase from the beginning, locked and quit: no secret lies anywhere in it', async (t) => {
+  const tokenkeep = await browserFor(t);
+  const manager = await fillVault(tokenkeep.browser, { passphrase: PASSPHRASE, again: PASSPHRASE });
+  await loadedAnew(manager);
+  await manager.page.close();
+  await shows(tokenkeep, 'view-setup');
+  const { canaries } = await used(tokenkeep);
+  await lockAndQuit(tokenkeep);
+  assert.deepEqual(await found(tokenkeep.browser.profile, canaries), []);
+});
+
+test('given a passphrase after use, locked and quit: none is left', async (t) => {
+  const tokenkeep = await browserFor(t);
+  const { id, canaries } = await used(tokenkeep);
+  const manager = await protect(tokenkeep);
+  await manager.page.close();
+  await lockAndQuit(tokenkeep);
+  assert.deepEqual(await found(tokenkeep.browser.profile, canaries), []);
+  await tokenkeep.browser.start();
+  const again = await Tokenkeep.open(tokenkeep.browser);
+  await shows(again, 'view-locked');
+  await unlock(again);
+  await shows(again, 'view-home');
+  await again.inState(id, 'token');
+});
+
+test('a flipped bit or a cut in the browser’s own files is made good or told, and never a first run', async (t) => {
+  const tokenkeep = await browserFor(t);
+  const holder = await Holder.of(tokenkeep);
+  const disk = await OnDisk.of(tokenkeep, holder.id);
+  const ends = [];
+  for (const part of [0.02, 0.3, 0.55, 0.8, 0.97]) {
+    for (const how of ['flip', 'cut']) ends.push(await disk.start(how, Math.floor(disk.size * part)));
+  }
+  assert.ok(ends.some((end) => end !== 'whole'), ends.join());
+});
