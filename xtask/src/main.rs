@@ -2,7 +2,7 @@
 //!
 //! This file is the command line only. `workspace` knows where things are, `process` runs other programs, `setup`
 //! installs what is missing, `build` makes the two unpacked extensions, `manifest` their manifests, `package` the store
-//! packages, `lint`, `test`, `simulate` and `fuzz` check, and `drivers` starts the programs of `tests/e2e` in real
+//! packages, `lint`, `test`, `simulate`, `fuzz` and `mutants` check, and `drivers` starts the programs of `tests/e2e` in real
 //! browsers.
 
 #![allow(clippy::print_stdout, reason = "a build tool talks to the person who started it")]
@@ -14,6 +14,7 @@ mod drivers;
 mod fuzz;
 mod lint;
 mod manifest;
+mod mutants;
 mod package;
 mod process;
 mod progress;
@@ -30,6 +31,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::browser::Browser;
 use crate::drivers::Soak;
+use crate::mutants::Area;
 use crate::test::Part;
 use crate::workspace::Workspace;
 
@@ -82,6 +84,12 @@ enum Command {
     /// accepted is written as it was read. A failure is printed with its input, made smaller, and with the command that runs
     /// it again; the exit code is then 1. The same seed runs the same inputs.
     Fuzz(FuzzArgs),
+    /// Change the code in small ways, one after the other, and count the changes that no test notices
+    ///
+    /// What is changed, and which tests must notice, stands in .cargo/mutants.toml; tests/MUTANTS.md explains those that none
+    /// does. The exit code is 1 when fewer than nine of ten are noticed in an area. Takes hours; reports are in
+    /// target/mutants-found.
+    Mutants(MutantsArgs),
     /// Measure popup, capture and sizes against the budgets
     Bench(BenchArgs),
     /// Take pictures of every page in every state (target/screenshots/<browser>) and check that nothing is cut off
@@ -182,6 +190,16 @@ struct FuzzArgs {
 }
 
 #[derive(Args)]
+struct MutantsArgs {
+    /// Change only this (may be repeated)
+    #[arg(long, value_enum, value_name = "AREA")]
+    area: Vec<Area>,
+    /// Make only every N-th change, from the K-th on
+    #[arg(long, value_name = "K/N")]
+    shard: Option<String>,
+}
+
+#[derive(Args)]
 struct BenchArgs {
     /// The browser to use
     #[arg(long, value_enum, default_value_t = Browser::Chromium)]
@@ -243,6 +261,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Simulate(args) => simulate::simulate(&workspace, args.runs, args.seed)?,
         Command::Fuzz(args) => return fuzz::fuzz(&workspace, &args),
+        Command::Mutants(args) => return mutants::mutants(&workspace, &args.area, args.shard.as_deref()),
         Command::Bench(args) => return drivers::bench(&workspace, args.browser),
         Command::Screenshots(args) => {
             return drivers::screenshots(&workspace, args.browser, args.only.as_deref());

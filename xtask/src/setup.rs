@@ -2,7 +2,7 @@
 //!
 //! By rustup: the WebAssembly target, the sources of the standard library and the toolchain's own checkers. By npm, from
 //! the lockfile: the packages of `tests/e2e`. By apt-get, on Debian and as root or with sudo that asks for no password:
-//! the browsers. Node and Rust themselves are the person's.
+//! the browsers. By cargo, into the target directory: cargo-mutants. Node and Rust themselves are the person's.
 
 use std::env;
 use std::fs;
@@ -311,6 +311,34 @@ fn checkers(workspace: &Workspace) -> Result<()> {
                 .current_dir(workspace.root()),
         )
     })
+}
+
+/// The version of cargo-mutants whose report `mutants` reads.
+const CARGO_MUTANTS: &str = "27.1.0";
+
+/// cargo-mutants, which only one command needs: it is compiled for a few minutes and stands in the target directory.
+pub(crate) fn cargo_mutants(workspace: &Workspace) -> Result<PathBuf> {
+    let root = workspace.target().join("tools");
+    let program = root
+        .join("bin")
+        .join(format!("cargo-mutants{}", env::consts::EXE_SUFFIX));
+    let says = process::output(Command::new(&program).args(["mutants", "--version"]));
+    if says.is_ok_and(|says| says.trim() == ["cargo-mutants ", CARGO_MUTANTS].concat()) {
+        return Ok(program);
+    }
+    step(&format!("install cargo-mutants {CARGO_MUTANTS}"), || {
+        let mut install = workspace.cargo();
+        install.args([
+            "install",
+            "--locked",
+            "cargo-mutants",
+            "--version",
+            CARGO_MUTANTS,
+            "--root",
+        ]);
+        process::run(install.arg(&root))
+    })?;
+    Ok(program)
 }
 
 fn node() -> Result<PathBuf> {
