@@ -9,7 +9,10 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use tokenkeep::vault::backup::{Backup, BackupEntropy, ContentsError, inspect_backup, open_backup, seal_backup};
+use tokenkeep::profile::MAX_NAME;
+use tokenkeep::vault::backup::{
+    Backup, BackupEntropy, ContentsError, MAX_BACKUP_BYTES, inspect_backup, open_backup, seal_backup,
+};
 use tokenkeep::vault::header::{HEADER_LEN, HeaderEntropy, OpenError};
 use tokenkeep::vault::kdf::{KdfParams, argon2id};
 use tokenkeep::vault::passphrase::Passphrase;
@@ -168,6 +171,13 @@ fn parts_of_two_files_do_not_mix() {
     assert_eq!(open_backup(&passphrase, &mixed), Err(OpenError::Damaged));
 }
 
+#[test]
+fn a_full_storage_fits_into_a_backup() {
+    const QUOTA_BYTES: usize = 10 * 1024 * 1024;
+    let around = sealed(b"").len();
+    assert!(QUOTA_BYTES + around <= MAX_BACKUP_BYTES, "{around} bytes more");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -242,6 +252,21 @@ fn contents_that_no_page_stored_are_refused() {
         let changed = good.replace(from, to);
         assert_ne!(changed, good, "{from}");
         assert_eq!(read(&changed).err(), Some(expected), "{from} -> {to}");
+    }
+    let longest = ["n".repeat(MAX_NAME), "a".repeat(64)];
+    for (from, to) in [
+        ("Billing", longest[0].as_str()),
+        ("00112233445566aa", &longest[1]),
+        ("00112233445566aa", "-a_B-9"),
+    ] {
+        assert_eq!(read(&good.replace(from, to)).err(), None, "{to}");
+    }
+    for (from, to, unfit) in [
+        ("Billing", &longest[0], "name"),
+        ("00112233445566aa", &longest[1], "id"),
+    ] {
+        let longer = good.replace(from, &[to, "a"].concat());
+        assert_eq!(read(&longer).err(), Some(ContentsError::Unfit(unfit)));
     }
     let list = good.find("[{").unwrap();
     let profile = &good[list + 1..good.len() - 2];

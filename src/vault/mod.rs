@@ -341,4 +341,31 @@ mod tests {
         assert_eq!(check_schema(Some(SCHEMA)), Ok(()));
         assert_eq!(check_schema(Some(SCHEMA + 1)), Err(NewerSchema { found: SCHEMA + 1 }));
     }
+
+    /// What stands in storage has these names; another version finds nothing under others.
+    #[test]
+    fn keys_are_as_they_were_stored() {
+        for (key, stored) in [
+            (profile_key("a1"), "profile:a1"),
+            (secret_key("a1"), "secret:a1"),
+            (token_key("a1"), "token:a1"),
+            (traces_key("a1"), "trace:a1"),
+            (check_key("a1"), "check:a1"),
+        ] {
+            assert_eq!(key, stored);
+            assert_eq!(is_check_key(&key), stored == "check:a1", "{stored}");
+            // A profile that is called like one of the records that stay open is sealed all the same.
+            assert!(!stays_open(&key), "{stored}");
+            assert!(!stays_open(&stored.replace("a1", SETTINGS_KEY)), "{stored}");
+            assert!(!stays_open(&stored::former_key(&key)), "{stored}");
+        }
+        assert!(!stays_open(INDEX_KEY) && !stays_open(TRASH_KEY) && !stays_open(REMINDED_KEY));
+    }
+
+    #[test]
+    fn what_is_needed_while_locked_stays_open() {
+        for key in ["schema", "settings", "vault", "waiting", "keys", "damage"] {
+            assert!(stays_open(key) && stays_open(&stored::former_key(key)), "{key}");
+        }
+    }
 }
