@@ -113,6 +113,23 @@ mod tests {
         assert_eq!(KdfParams::CEILING.checked(), Ok(KdfParams::CEILING));
     }
 
+    /// By their numbers, which stand in no other place of this crate: a floor that sinks would go unnoticed.
+    #[test]
+    fn the_limits_are_those_of_the_design() {
+        let [floor, new, ceiling] = [KdfParams::FLOOR, KdfParams::NEW, KdfParams::CEILING]
+            .map(|params| (params.memory_kib, params.passes, params.lanes));
+        assert_eq!(
+            (floor, new, ceiling),
+            ((19_456, 2, 1), (65_536, 3, 1), (262_144, 10, 4))
+        );
+    }
+
+    #[test]
+    fn too_little_memory_is_told_from_what_is_refused() {
+        assert_eq!(refused(argon2::Error::OutOfMemory), KdfError::OutOfMemory);
+        assert_eq!(refused(argon2::Error::SaltTooShort), KdfError::Refused);
+    }
+
     #[test]
     fn parameters_beyond_the_limits_are_refused_before_anything_is_computed() {
         let (floor, ceiling) = (KdfParams::FLOOR, KdfParams::CEILING);

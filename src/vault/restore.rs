@@ -279,6 +279,17 @@ mod tests {
     }
 
     #[test]
+    fn other_settings_are_seen() {
+        let backup = Backup::new(5, Settings::default(), Vec::new());
+        assert!(!settings_differ(&backup, &Settings::default()));
+        let changed = Settings {
+            remind_days: vec![3],
+            ..Settings::default()
+        };
+        assert!(settings_differ(&backup, &changed));
+    }
+
+    #[test]
     fn the_same_is_left_alone_whatever_is_chosen() {
         let compared = compare_one(kept("a"), kept("a"));
         assert!(compared.is_same());
