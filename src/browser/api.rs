@@ -32,6 +32,16 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(super) fn notifications(this: &Api) -> Option<Notifications>;
 
+    /// None in Firefox, and until the person has granted `offscreen`.
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn offscreen(this: &Api) -> Option<Offscreen>;
+
+    pub(super) type Offscreen;
+    #[wasm_bindgen(method, catch, js_name = createDocument)]
+    pub(super) fn create_document(this: &Offscreen, options: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = closeDocument)]
+    pub(super) fn close_document(this: &Offscreen) -> Result<Promise, JsValue>;
+
     pub(super) type Notifications;
     #[wasm_bindgen(method, catch)]
     pub(super) fn create(this: &Notifications, id: &str, options: &Object) -> Result<Promise, JsValue>;
@@ -185,6 +195,14 @@ pub(super) fn words(error: &JsValue) -> String {
         .as_string()
         .or_else(|| error.as_string())
         .unwrap_or_else(|| "unknown error".to_owned())
+}
+
+/// The permissions without which nobody can look what the clipboard holds. Firefox's background page needs no document beside it.
+pub(super) fn clipboard_permissions() -> Object {
+    let firefox = api().runtime().get_url("").starts_with("moz-");
+    let names = ["clipboardRead", "clipboardWrite", "offscreen"];
+    let names = names.iter().take(if firefox { 2 } else { 3 });
+    object([("permissions", strings(names).into())])
 }
 
 /// Whether all these hosts are granted: answered by true or false.

@@ -57,6 +57,8 @@ secret! {
     RefreshToken
     /// `id_token` of OIDC Core §3.1.3.3.
     IdToken
+    /// A text with a token in it, on its way to the clipboard.
+    CopiedText
 }
 
 /// Compares without stopping at the first difference. Own code because it is four lines; a crate for it would only

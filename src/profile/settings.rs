@@ -18,13 +18,16 @@ pub struct Settings {
     pub lock_after_min: Option<u32>,
     /// Whether it is locked when the screen is.
     pub lock_with_screen: bool,
+    /// After how many seconds the clipboard is cleared that holds a copied token; none for never.
+    pub clear_after_s: Option<u32>,
 }
 record!(Settings {
     remind_days,
     notify,
     template,
     lock_after_min,
-    lock_with_screen
+    lock_with_screen,
+    clear_after_s
 });
 
 /// After how many minutes without use a storage with a passphrase is locked, unless people choose otherwise.
@@ -41,6 +44,7 @@ impl Default for Settings {
             template: None,
             lock_after_min: None,
             lock_with_screen: false,
+            clear_after_s: None,
         }
     }
 }
@@ -50,6 +54,8 @@ impl Settings {
     const MOST_DAYS: u32 = 60;
     /// The longest time without use, in minutes.
     const MOST_LOCK_MIN: u32 = 1440;
+    /// The bounds of the time until the clipboard is cleared, in seconds: browsers ring no alarm within half a minute.
+    const CLEAR_S: (u32, u32) = (30, 3600);
     /// The most reminders of one token.
     const MOST_REMINDERS: usize = 5;
 
@@ -61,6 +67,13 @@ impl Settings {
             // Browsers ring no alarm within half a minute, and nobody waits for longer than a day.
             minutes => Some(u64::from(minutes.min(Self::MOST_LOCK_MIN)) * 60_000),
         }
+    }
+
+    /// After which time the clipboard is cleared, in milliseconds; none for never.
+    #[must_use]
+    pub fn clear_after_ms(&self) -> Option<u64> {
+        let (least, most) = Self::CLEAR_S;
+        Some(u64::from(self.clear_after_s?.clamp(least, most)) * 1000)
     }
 
     /// The days in order and each once; the reason, as a key for the texts, when they cannot be used.
@@ -155,7 +168,7 @@ mod tests {
         let json = serde_json::to_string(&settings).unwrap();
         assert_eq!(
             json,
-            r#"{"remind_days":[14,3,1],"notify":false,"template":null,"lock_after_min":null,"lock_with_screen":false}"#
+            r#"{"remind_days":[14,3,1],"notify":false,"template":null,"lock_after_min":null,"lock_with_screen":false,"clear_after_s":null}"#
         );
         assert_eq!(serde_json::from_str::<Settings>(&json).unwrap(), settings);
         assert!(serde_json::from_str::<Settings>(r#"{"remind_days":[-1]}"#).is_err());
@@ -167,6 +180,7 @@ mod tests {
         let old: Settings = serde_json::from_str(r#"{"remind_days":[7],"notify":true,"template":null}"#).unwrap();
         assert_eq!(old.lock_after_ms(), Some(15 * 60_000));
         assert!(!old.lock_with_screen);
+        assert_eq!(old.clear_after_ms(), None);
     }
 
     #[test]
@@ -182,6 +196,22 @@ mod tests {
                 ..Settings::default()
             };
             assert_eq!(settings.lock_after_ms(), after_ms, "{minutes:?}");
+        }
+    }
+
+    #[test]
+    fn the_clipboard_is_cleared_after_a_time_or_never() {
+        for (seconds, after_ms) in [
+            (None, None),
+            (Some(0), Some(30_000)),
+            (Some(120), Some(120_000)),
+            (Some(u32::MAX), Some(3_600_000)),
+        ] {
+            let settings = Settings {
+                clear_after_s: seconds,
+                ..Settings::default()
+            };
+            assert_eq!(settings.clear_after_ms(), after_ms, "{seconds:?}");
         }
     }
 

@@ -7,6 +7,7 @@
 //! [`backup`] with [`restore`] on top of them. Randomness is an argument.
 
 pub mod backup;
+pub mod copied;
 pub mod header;
 pub mod heal;
 pub mod kdf;
@@ -46,6 +47,8 @@ pub const REMINDED_KEY: &str = "reminded";
 pub const VAULT_KEY: &str = "vault";
 /// Key of the [`OpenKey`](lock::OpenKey) in `storage.session`.
 pub const OPEN_KEY: &str = "key";
+/// Key of what was [`Copied`](copied::Copied) in `storage.session`.
+pub const COPIED_KEY: &str = "copied";
 /// Key of the [`Waiting`](lock::Waiting) in `storage.local`.
 pub const WAITING_KEY: &str = "waiting";
 

@@ -1,5 +1,6 @@
 //! Messages between a page and the worker.
 
+use crate::oauth::secret::CopiedText;
 use crate::plain::record;
 use crate::profile::{ProfileDraft, Settings};
 use crate::vault::lock::EncodedKey;
@@ -83,6 +84,11 @@ pub enum Command {
         /// The format, by its name in `handoff`.
         format: String,
     },
+    /// A text with a token in it is being copied: the clipboard is to be cleared of it.
+    Copied {
+        /// The text.
+        text: CopiedText,
+    },
     /// The browser was asked for the hosts that a flow needs.
     PermissionAnswered {
         /// The profile.
@@ -151,6 +157,7 @@ record!(enum Command {
     Revoke { profile },
     RemoveToken { profile },
     ChooseFormat { profile, format },
+    Copied { text },
     PermissionAnswered { profile, granted },
     ClearTraces { profile },
     SetPassphrase { before, header, key },

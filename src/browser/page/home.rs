@@ -17,6 +17,7 @@ use crate::view::{
     TokenView,
 };
 
+use super::clipboard::copy_secret;
 use super::setup::Form;
 use super::{announce, ask_for, check, command, copy, dom, load, localise, pass_on, redraw, report, with};
 use crate::browser::api::{answer, api, object, words};
@@ -173,7 +174,7 @@ fn copy_token(button: &HtmlElement, id: &str, format: Format, chosen: bool) {
         Some(handoff::write(format, &subject))
     });
     if let Some(text) = text {
-        copy(text, button);
+        copy_secret(text, button);
     }
     if chosen {
         choose(id, format.id());
@@ -207,7 +208,7 @@ fn copy_by_template(button: &HtmlElement, id: &str) {
             })
         });
         if let Some(text) = filled {
-            copy(text, &button);
+            copy_secret(text, &button);
             choose(&id, OWN_TEMPLATE);
             return;
         }

@@ -7,6 +7,7 @@
 
 mod backup;
 mod check;
+mod clipboard;
 mod home;
 mod lock;
 mod manager;

@@ -11,7 +11,7 @@ use crate::profile::Settings;
 use crate::vault;
 use crate::view::{Command, Reply};
 
-use super::{announce, dom, passphrase, report, send};
+use super::{announce, clipboard, dom, passphrase, report, send};
 use crate::browser::api::{answer, api, object, strings};
 use crate::browser::dom::{by_id, set_attribute, set_text, show};
 use crate::browser::storage::{local, read};
@@ -27,6 +27,7 @@ pub(super) async fn load() -> Result<(), JsValue> {
     let permission = object([("permissions", strings(["notifications"].iter()).into())]);
     let permitted = answer(api().permissions().contains(&permission)).await?.is_truthy();
     STORED.set((settings.unwrap_or_default(), permitted));
+    clipboard::load().await?;
     fill()
 }
 
@@ -54,6 +55,7 @@ pub(super) fn fill() -> Result<(), JsValue> {
     draw_template_error(None)?;
     draw_error(None)?;
     passphrase::fill(&settings)?;
+    clipboard::fill(&settings)?;
     // A permission that was taken back in the browser's own settings takes the switch along.
     by_id::<HtmlInputElement>("notify")?.set_checked(settings.notify && permitted);
     Ok(())
@@ -62,6 +64,7 @@ pub(super) fn fill() -> Result<(), JsValue> {
 /// Listens to the section.
 pub(super) fn listen() -> Result<(), JsValue> {
     passphrase::listen()?;
+    clipboard::listen()?;
     dom::listen(&by_id::<EventTarget>("settings")?, "submit", |event| {
         event.prevent_default();
         report(save_days());

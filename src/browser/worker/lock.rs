@@ -17,6 +17,7 @@ use super::super::api::{answer, api, property, strings, words};
 use super::super::storage::{Vault, is_locked, local, session, set_sealing, take_sealing, write};
 use super::super::writing::{read, seal_anew, store};
 use super::super::{clock, writing};
+use super::clipboard::clear_soon;
 use super::effects::set_alarm;
 use super::profiles::Turn;
 use super::tokens::{look_soon, look_while_locked, waiting};
@@ -140,6 +141,7 @@ pub(super) async fn lock() -> Result<(), JsValue> {
     with(|worker| worker.closing = true);
     // First: the pages go at once, and a worker that dies over the rest goes on with it.
     keep(&OpenKey { closing: true, ..open }).await?;
+    clear_soon();
     dispatch(Event::Lock).await;
     finish().await
 }

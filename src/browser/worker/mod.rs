@@ -6,6 +6,7 @@
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
 mod checks;
+mod clipboard;
 mod effects;
 mod lock;
 mod profiles;
@@ -36,6 +37,7 @@ use super::writing::read;
 use super::{clock, writing};
 
 use checks::{Asking, Question};
+use clipboard::CLIPBOARD_ALARM;
 use effects::run_one;
 use lock::LOCK_ALARM;
 use profiles::{choose_format, move_profile, save, save_copy, save_settings};
@@ -121,6 +123,9 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
         .flatten();
     if alarm.as_deref() == Some(LOCK_ALARM) {
         lock::lock().await?;
+    }
+    if alarm.as_deref() == Some(CLIPBOARD_ALARM) {
+        clipboard::clear().await?;
     }
     if event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
         look_at_tokens().await?;
@@ -290,6 +295,10 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             choose_format(&profile, format).await?;
             None
         }
+        Command::Copied { text } => {
+            clipboard::copied(&text).await?;
+            None
+        }
         // The page may be gone before it can say so; then `permissions.onAdded` does.
         Command::PermissionAnswered { granted: true, .. } => {
             checks::ask_soon();
@@ -405,6 +414,7 @@ async fn load() -> Result<(), JsValue> {
     });
     mend_alarm();
     lock::mend_alarm(&vault);
+    clipboard::mend();
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 // Chromium by puppeteer over a pipe.
 
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,7 +61,25 @@ export class Chromium {
     });
     const browser = new Chromium(profile, options);
     await browser.start();
+    if (options.agreed) await browser.#agree(options.agreed);
     return browser;
+  }
+
+  /**
+   * As if the person had once agreed to these permissions of the APIs: the profile says so, and `permissions.request` resolves
+   * true without a prompt, which nobody could answer.
+   */
+  async #agree(permissions) {
+    await this.browser.close();
+    const path = join(this.profile, 'Default', 'Preferences');
+    const preferences = JSON.parse(await readFile(path, 'utf8'));
+    const settings = preferences.extensions.settings[this.id];
+    for (const name of ['granted_permissions', 'runtime_granted_permissions']) {
+      const { api = [], ...rest } = settings[name] ?? {};
+      settings[name] = { manifest_permissions: [], ...rest, api: [...api, ...permissions] };
+    }
+    await writeFile(path, JSON.stringify(preferences));
+    await this.start();
   }
 
   constructor(profile, options) {
