@@ -299,15 +299,7 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             clipboard::copied(&text).await?;
             None
         }
-        // The page may be gone before it can say so; then `permissions.onAdded` does.
-        Command::PermissionAnswered { granted: true, .. } => {
-            checks::ask_soon();
-            Some(permissions_changed().await?)
-        }
-        Command::PermissionAnswered { profile, .. } => {
-            checks::ask(profile.clone(), Question::Refused).await?;
-            Some(Event::PermissionRefused(profile))
-        }
+        Command::PermissionAnswered { profile, granted } => Some(permission_answered(profile, granted).await?),
         Command::ClearTraces { profile } => {
             traces::clear(&profile).await?;
             None
@@ -334,6 +326,16 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
         dispatch(event).await;
     }
     Ok(reply)
+}
+
+/// The page may be gone before it can say so; then `permissions.onAdded` does.
+async fn permission_answered(profile: String, granted: bool) -> Result<Event, JsValue> {
+    if granted {
+        checks::ask_soon();
+        return permissions_changed().await;
+    }
+    checks::ask(profile.clone(), Question::Refused).await?;
+    Ok(Event::PermissionRefused(profile))
 }
 
 async fn permissions_changed() -> Result<Event, JsValue> {
