@@ -21,7 +21,7 @@ use crate::vault::{
 
 use super::api::{self, StorageArea, answer, object, property, words};
 use super::storage::{Records, ask, is_locked, local, session, set_sealing, take_sealing, to_js, with_sealing};
-use super::{copy, entropy, storage};
+use super::{clock, copy, entropy, storage};
 
 /// Where the session notes that storage was looked through.
 const LOOKED_KEY: &str = "looked";
@@ -148,11 +148,20 @@ pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
 
 /// Changes the manifest along with a batch.
 async fn expect(batch: &mut Batch, change: impl FnOnce(&mut Manifest) -> bool) -> Result<(), JsValue> {
-    let items = answer(ask(&local(), &[KEYS_KEY])).await?;
-    let generation = generation_in(&items, KEYS_KEY, KEYS_KEY).unwrap_or_default();
-    let mut manifest: Manifest = Records::new(items).get(KEYS_KEY)?.unwrap_or_default();
+    let items = everything(Some(&[KEYS_KEY])).await?;
+    let known = generation_in(&items, KEYS_KEY, KEYS_KEY);
+    let (mut manifest, generation) = match (known, Records::new(items).get(KEYS_KEY)) {
+        (Some(generation), Ok(Some(manifest))) => (manifest, generation + 1),
+        // Nobody knows: everything that is there. The time is more than the number of any write.
+        _ => {
+            let mut manifest = Manifest::default();
+            let keys = keys_of(&everything(None).await?);
+            manifest.add(keys.iter().map(String::as_str));
+            (manifest, clock::now_ms())
+        }
+    };
     if change(&mut manifest) {
-        let text = written(KEYS_KEY, generation + 1, &json(&manifest.to_plain())?, &Sealing::Off)?;
+        let text = written(KEYS_KEY, generation, &json(&manifest.to_plain())?, &Sealing::Off)?;
         batch.put(KEYS_KEY, text);
     }
     Ok(())

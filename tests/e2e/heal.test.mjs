@@ -1,6 +1,7 @@
 // Storage that is damaged: what is put back, what is told, and what can still be saved.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { beforeEach, describe, test } from 'node:test';
 
 import { Holder } from './lib/holder.mjs';
@@ -282,19 +283,21 @@ describe('storage', () => {
 
   test('of the first schema is carried over, and its copy is made', async () => {
     const { tokenkeep, browser } = on;
-    const plain = Object.entries(before).filter(([key]) => !['schema', 'keys'].includes(key));
-    const first = Object.fromEntries(plain.map(([key, text]) => [key, parseStored(key, text).record]));
+    const vector = new URL('../vectors/storage/2026-11-24-schema-1.json', import.meta.url);
+    const { items } = JSON.parse(await readFile(vector, 'utf8'));
+    const { schema, ...first } = items;
     await spoilCopy(tokenkeep, Object.fromEntries(Object.keys(await copied(tokenkeep)).map((key) => [key, null])));
     await tokenkeep.page.evaluate(() => chrome.storage.local.clear());
-    await spoil(tokenkeep, { ...first, schema: 1 });
+    await spoil(tokenkeep, items);
     await browserStarts(tokenkeep);
     const now = await tokenkeep.raw();
     for (const [key, record] of Object.entries(first)) assert.deepEqual(parseStored(key, now[key])?.record, record, key);
-    assert.equal(now.schema, 2);
+    assert.deepEqual([schema, now.schema], [1, 2]);
     await followed(tokenkeep);
     assert.deepEqual(await damageOf(tokenkeep), []);
     const other = await Tokenkeep.open(browser);
-    await other.inState(holder.id, 'token');
+    await other.inState('p-a', 'token');
+    await other.inState('p-b', 'ready');
   });
 
   test('that is sealed heals while it is locked', async () => {

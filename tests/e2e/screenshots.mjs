@@ -17,6 +17,7 @@ import { DAY_MS, giveToken } from './lib/holder.mjs';
 import { axeViolations, misfits } from './lib/look.mjs';
 import { Manager } from './lib/manager.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
+import { storedText } from './lib/stored.mjs';
 import { Tokenkeep, typeInto } from './lib/tokenkeep.mjs';
 import { settled, until } from './lib/until.mjs';
 import { keyGone, lock, protect, shows, unlock } from './lib/vault.mjs';
@@ -494,11 +495,36 @@ const STATES = [
   ['locked-forgot', 'popup', ({ popup }) => popup.unfold('#view-locked details')],
   ['manager-locked', 'manager', ({ manager }) => shows(manager, 'view-locked')],
   [
+    'damaged',
+    'popup',
+    async (studio) => {
+      await studio.startOver();
+      const names = [['Production', { label: 'production', color: 'teal' }], ['Staging', { label: 'staging', color: 'orange' }]];
+      const [first, second] = await studio.profiles(...names);
+      const records = [
+        { key: `secret:${second}`, outcome: 'Lost' },
+        { key: `token:${first}`, outcome: 'Older' },
+        { key: 'index', outcome: 'Restored' },
+      ];
+      await studio.popup.put({ damage: { records } });
+      await until('the notice shows', () => studio.popup.visible('#damage'));
+    },
+  ],
+  [
+    'manager-recovery',
+    'manager',
+    async (studio) => {
+      studio.manager = await Manager.open(studio.browser, '#recovery');
+      await studio.manager.shown('view-recovery');
+    },
+  ],
+  [
     'storage-newer',
     'popup',
     async (studio) => {
       await studio.startOver();
-      await studio.popup.page.evaluate(() => chrome.storage.local.set({ schema: 999 }));
+      const newer = { schema: 999, keys: storedText('keys', { schema: 999, keys: [] }, 2 ** 52) };
+      await studio.popup.page.evaluate((items) => chrome.storage.local.set(items), newer);
       await studio.popup.reload();
       await studio.popup.shown('view-error');
     },
