@@ -150,15 +150,15 @@ pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
 async fn expect(batch: &mut Batch, change: impl FnOnce(&mut Manifest) -> bool) -> Result<(), JsValue> {
     let items = everything(Some(&[KEYS_KEY])).await?;
     let known = generation_in(&items, KEYS_KEY, KEYS_KEY);
-    let (mut manifest, generation) = match (known, Records::new(items).get(KEYS_KEY)) {
-        (Some(generation), Ok(Some(manifest))) => (manifest, generation + 1),
+    let stands = known.zip(Records::new(items).get(KEYS_KEY).ok().flatten());
+    let (generation, mut manifest) = if let Some((generation, manifest)) = stands {
+        (generation + 1, manifest)
+    } else {
         // Nobody knows: everything that is there. The time is more than the number of any write.
-        _ => {
-            let mut manifest = Manifest::default();
-            let keys = keys_of(&everything(None).await?);
-            manifest.add(keys.iter().map(String::as_str));
-            (manifest, clock::now_ms())
-        }
+        let mut manifest = Manifest::default();
+        let keys = keys_of(&everything(None).await?);
+        manifest.add(keys.iter().map(String::as_str));
+        (clock::now_ms(), manifest)
     };
     if change(&mut manifest) {
         let text = written(KEYS_KEY, generation, &json(&manifest.to_plain())?, &Sealing::Off)?;
