@@ -101,6 +101,10 @@ extern "C" {
     pub(super) fn contains(this: &Permissions, permissions: &Object) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn request(this: &Permissions, permissions: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn remove(this: &Permissions, permissions: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getAll)]
+    pub(super) fn get_all(this: &Permissions) -> Result<Promise, JsValue>;
 
     pub(super) type Alarms;
     #[wasm_bindgen(method, catch)]

@@ -17,6 +17,7 @@ pub mod restore;
 pub mod seal;
 pub mod stored;
 pub mod strength;
+pub mod wipe;
 
 use crate::oauth::endpoint::EndpointUrl;
 use crate::oauth::secret::ClientSecret;
@@ -47,6 +48,8 @@ pub const REMINDED_KEY: &str = "reminded";
 pub const VAULT_KEY: &str = "vault";
 /// Key of the [`OpenKey`](lock::OpenKey) in `storage.session`.
 pub const OPEN_KEY: &str = "key";
+/// Key of the [`Wipe`](wipe::Wipe) in `storage.local` and, at its end, in `storage.session`.
+pub const WIPE_KEY: &str = "wipe";
 /// Key of what was [`Copied`](copied::Copied) in `storage.session`.
 pub const COPIED_KEY: &str = "copied";
 /// Key of the [`Waiting`](lock::Waiting) in `storage.local`.
@@ -86,6 +89,12 @@ pub fn token_key(id: &str) -> String {
     [TOKEN, id].concat()
 }
 
+/// Whose token stands under a key; none for other keys.
+#[must_use]
+pub fn profile_of_token(key: &str) -> Option<&str> {
+    key.strip_prefix(TOKEN)
+}
+
 /// How the keys begin of the [`Trace`](crate::flow::trace::Trace)s in `storage.local`.
 pub const TRACES: &str = "trace:";
 
@@ -116,13 +125,24 @@ pub fn own_keys(id: &str) -> [String; 5] {
 /// Whether the record before the last one is kept: not where the next test or flow replaces what is lost.
 #[must_use]
 pub fn has_former(key: &str) -> bool {
-    ![TRACES, CHECK, REMINDED_KEY].iter().any(|kind| key.starts_with(kind))
+    ![TRACES, CHECK, REMINDED_KEY, WIPE_KEY]
+        .iter()
+        .any(|kind| key.starts_with(kind))
 }
 
 /// Whether a record stays readable when the others are sealed: what is needed while locked, and no secret.
 #[must_use]
 pub fn stays_open(key: &str) -> bool {
-    [SCHEMA_KEY, SETTINGS_KEY, VAULT_KEY, WAITING_KEY, KEYS_KEY, DAMAGE_KEY].contains(&key.trim_start_matches('~'))
+    [
+        SCHEMA_KEY,
+        SETTINGS_KEY,
+        VAULT_KEY,
+        WAITING_KEY,
+        KEYS_KEY,
+        DAMAGE_KEY,
+        WIPE_KEY,
+    ]
+    .contains(&key.trim_start_matches('~'))
 }
 
 /// Whether this is a [`check_key`].

@@ -126,6 +126,13 @@ pub enum Command {
     Lock,
     /// Delete everything that is locked: nobody knows the passphrase.
     StartOver,
+    /// Delete everything, after the tokens were revoked where the provider does that.
+    Wipe {
+        /// Whether to give back the access that the browser granted.
+        access: bool,
+    },
+    /// Forget how that ended: the person has seen it.
+    WipeSeen,
     /// Look storage through and put back what is damaged or missing: a page could not read it, or found nothing.
     Heal,
     /// Forget what was damaged: the person has seen it.
@@ -165,6 +172,8 @@ record!(enum Command {
     Unlock { header, key },
     Lock,
     StartOver,
+    Wipe { access },
+    WipeSeen,
     Heal,
     Understood,
     Look,

@@ -18,7 +18,7 @@ import { axeViolations, misfits } from './lib/look.mjs';
 import { Manager } from './lib/manager.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
 import { storedText } from './lib/stored.mjs';
-import { Tokenkeep, typeInto } from './lib/tokenkeep.mjs';
+import { Tokenkeep, throughReloads, typeInto } from './lib/tokenkeep.mjs';
 import { settled, until } from './lib/until.mjs';
 import { keyGone, lock, protect, shows, unlock } from './lib/vault.mjs';
 
@@ -383,9 +383,58 @@ const STATES = [
   ['manager-traces-open', 'manager', ({ manager }) => manager.click('.trace summary')],
   ['manager-settings', 'manager', (studio) => studio.manage('settings', 'view-settings')],
   [
-    'manager-settings-error',
+    'manager-settings-clipboard',
     'manager',
     async ({ manager }) => {
+      // As after a granted permission, which nobody can grant here.
+      await manager.page.evaluate(() => {
+        document.querySelector('#clear_clipboard').checked = true;
+        document.querySelector('#clear_after_row').hidden = false;
+      });
+    },
+  ],
+  [
+    'manager-settings-clipboard-missing',
+    'manager',
+    async (studio) => {
+      const { template, ...settings } = (await studio.popup.record('settings')) ?? { remind_days: [14, 3, 1], notify: false };
+      await studio.popup.put({ settings: { ...settings, template: template ?? null, clear_after_s: 60 } });
+      await until('it is told', () => studio.manager.visible('#clear_clipboard_missing'));
+    },
+  ],
+  [
+    'manager-wipe',
+    'manager',
+    async ({ manager }) => {
+      await manager.click('#wipe_open');
+      await manager.click('#wipe_sure');
+    },
+  ],
+  [
+    'manager-wipe-working',
+    'manager',
+    ({ manager }) =>
+      manager.page.evaluate(() => {
+        document.querySelector('#wipe_working').hidden = false;
+        for (const id of ['access', 'sure', 'cancel', 'go']) document.querySelector(`#wipe_${id}`).disabled = true;
+      }),
+  ],
+  [
+    'manager-wiped',
+    'manager',
+    async (studio) => {
+      const wipe = { access: true, asked: true, revoked: 2, kept: 1, blocking: true, done: true };
+      await studio.manager.page.evaluate((record) => chrome.storage.session.set({ wipe: record }), wipe);
+      await throughReloads('it is told', () => studio.manager.visible('#wiped'));
+    },
+  ],
+  [
+    'manager-settings-error',
+    'manager',
+    async (studio) => {
+      await studio.manager.click('#wiped_ok');
+      await studio.manager.shown('view-profiles');
+      const manager = await studio.manage('settings', 'view-settings');
       await typeInto(manager.page, '#remind_days', '14, six');
       await manager.click('#settings_save');
     },

@@ -74,7 +74,8 @@ pub(super) fn listen() -> Result<(), JsValue> {
     Ok(())
 }
 
-fn enable(id: &str, enabled: bool) -> Result<(), JsValue> {
+/// Whether a button or a box can be used.
+pub(super) fn enable(id: &str, enabled: bool) -> Result<(), JsValue> {
     let button: HtmlElement = by_id(id)?;
     if enabled {
         button.remove_attribute("disabled")

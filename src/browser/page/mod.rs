@@ -20,6 +20,7 @@ mod settings;
 mod setup;
 mod traces;
 mod transfer;
+mod wipe;
 
 use std::cell::RefCell;
 
@@ -163,6 +164,7 @@ pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<S
         root.map_or(Ok(()), |root| root.set_attribute("data-mode", "tab"))?;
     }
     with(|page| page.expanded = flow_in_address().and_then(|flow| page.profile_of(&flow)));
+    wipe::forget();
     home::listen()?;
     redraw()?;
     // The rest can wait until the main action stands.
@@ -199,7 +201,10 @@ pub async fn manager(tab: Promise, engine: Promise, records: Promise, shown: Vec
     manager::listen()?;
     setup::listen()?;
     lock::listen()?;
+    wipe::listen()?;
     manager::arrive(false)?;
+    wipe::forget();
+    wipe::arrive().await?;
     follow_storage();
     dom::every(1000, || report(redraw()));
     Ok(())
@@ -231,6 +236,9 @@ fn follow_storage() {
 /// A change comes with its new value, so the engine, which changes at every step of a flow, is not read again.
 fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
     if area == "session" {
+        if changes.touch(&[vault::WIPE_KEY]) {
+            return wipe::changed(changes);
+        }
         // Locked, unlocked, or sealed under another key.
         if changes.touch(&[vault::OPEN_KEY]) {
             let open: Option<OpenKey> = changes.get(vault::OPEN_KEY)?;

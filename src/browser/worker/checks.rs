@@ -178,6 +178,32 @@ async fn find_out(id: &str, question: Question) -> Result<(), JsValue> {
     Ok(())
 }
 
+/// Asks the provider to end a profile's token, whose record is about to go: whether it did, or none where the token has ended by itself.
+pub(super) async fn revoke_finally(id: &str) -> Result<Option<bool>, JsValue> {
+    let Some((subject, known)) = subject(id).await? else {
+        return Ok(Some(false));
+    };
+    let token = &subject.stored.token;
+    let ended = token.expires_ms.is_some_and(|end_ms| end_ms <= clock::now_ms());
+    if ended && token.refresh_token.is_none() {
+        return Ok(None);
+    }
+    let host = subject.provider.token_endpoint_url().host_permission();
+    if !granted(&[host]).await?.is_truthy() {
+        return Ok(Some(false));
+    }
+    let Some(told) = send(subject.revocation()).await else {
+        return Ok(Some(false));
+    };
+    let asked = send(subject.introspection().filter(|_| told.is_ok())).await;
+    let tried = known
+        .revoked(&subject, clock::now_ms(), &told, asked.as_ref())
+        .revocation;
+    Ok(Some(tried.is_some_and(|tried| {
+        tried.finding.is_none() && tried.active != Some(true)
+    })))
+}
+
 async fn send(request: Option<HttpRequest>) -> Option<Answer> {
     Some(fetch::send(&request?).await)
 }

@@ -21,7 +21,7 @@ use super::clipboard::clear_soon;
 use super::effects::set_alarm;
 use super::profiles::Turn;
 use super::tokens::{look_soon, look_while_locked, waiting};
-use super::{dispatch, start, with};
+use super::{dispatch, start, wipe, with};
 
 /// The alarm that locks what was not used for a while.
 pub(super) const LOCK_ALARM: &str = "lock";
@@ -131,6 +131,9 @@ async fn unlock(header: &str, key: &EncodedKey) -> Result<(), JsValue> {
 /// its answer is sealed like everything else.
 pub(super) async fn lock() -> Result<(), JsValue> {
     start().await?;
+    if with(|worker| worker.wiping) {
+        return Ok(());
+    }
     if is_locked() || with(|worker| worker.closing) {
         return finish().await;
     }
@@ -190,15 +193,7 @@ async fn start_over() -> Result<(), JsValue> {
     if !is_locked() {
         return Err(js_sys::Error::new("it is not locked").into());
     }
-    let _turn = Turn::wait().await;
-    // Rules that keep living codes blocked stay in the session.
-    writing::clear().await?;
-    answer(api().alarms().clear_all()).await?;
-    set_sealing(Sealing::Off);
-    // Pages learn of it by the key that they wait for.
-    answer(session().remove(&strings([vault::OPEN_KEY].iter()))).await?;
-    look_soon();
-    Ok(())
+    wipe::begin(false).await
 }
 
 /// Somebody used it: the time until it locks itself begins anew.

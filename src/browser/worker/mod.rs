@@ -14,6 +14,7 @@ mod restore;
 mod tokens;
 mod traces;
 mod trash;
+mod wipe;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -67,10 +68,12 @@ thread_local! {
             tidies: false,
             asking: Vec::new(),
             closing: false,
+            wiping: false,
         })
     };
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 struct Worker {
     engine: Engine,
     recorder: Recorder,
@@ -86,6 +89,8 @@ struct Worker {
     asking: Vec<Asking>,
     /// Whether storage is locked as soon as what was posted has been answered.
     closing: bool,
+    /// Whether everything is being deleted.
+    wiping: bool,
 }
 
 fn with<T>(use_worker: impl FnOnce(&mut Worker) -> T) -> T {
@@ -112,6 +117,9 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     };
     if let Some(taken) = taken {
         dispatch(taken).await;
+    }
+    if with(|worker| worker.wiping) {
+        return Ok(JsValue::UNDEFINED);
     }
     if event.starts_with("idle.") {
         lock::screen_changed(&argument).await?;
@@ -233,8 +241,14 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
     // What is damaged may be what the start reads.
     if !matches!(command, Command::Heal) {
         start().await?;
+        if with(|worker| worker.wiping) {
+            return Err(js_sys::Error::new("everything is being deleted").into());
+        }
     }
     if let Some(done) = lock::command(&command).await {
+        return done.map(|()| Reply::Done);
+    }
+    if let Some(done) = beside(&command).await {
         return done.map(|()| Reply::Done);
     }
     let mut reply = Reply::Done;
@@ -251,20 +265,12 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             reply = save_copy(&profile).await?;
             None
         }
-        Command::MoveProfile { profile, before } => {
-            move_profile(&profile, before.as_deref()).await?;
-            None
-        }
         Command::DeleteProfile { profile } => {
             delete(&profile).await?;
             Some(Event::ProfileDeleted {
                 profile,
                 for_good: false,
             })
-        }
-        Command::UndoDelete { profile } => {
-            undo_delete(&profile).await?;
-            None
         }
         Command::SaveSettings { settings } => {
             reply = save_settings(settings).await?;
@@ -287,24 +293,19 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             checks::ask(profile, Question::Revoke).await?;
             None
         }
-        Command::RemoveToken { profile } => {
-            checks::remove_token(&profile).await?;
-            None
-        }
         Command::ChooseFormat { profile, format } => {
             choose_format(&profile, format).await?;
             None
         }
-        Command::Copied { text } => {
-            clipboard::copied(&text).await?;
-            None
-        }
         Command::PermissionAnswered { profile, granted } => Some(permission_answered(profile, granted).await?),
-        Command::ClearTraces { profile } => {
-            traces::clear(&profile).await?;
-            None
-        }
-        Command::SetPassphrase { .. }
+        Command::MoveProfile { .. }
+        | Command::UndoDelete { .. }
+        | Command::RemoveToken { .. }
+        | Command::ClearTraces { .. }
+        | Command::Copied { .. }
+        | Command::Wipe { .. }
+        | Command::WipeSeen
+        | Command::SetPassphrase { .. }
         | Command::RemovePassphrase { .. }
         | Command::Unlock { .. }
         | Command::Lock
@@ -336,6 +337,20 @@ async fn permission_answered(profile: String, granted: bool) -> Result<Event, Js
     }
     checks::ask(profile.clone(), Question::Refused).await?;
     Ok(Event::PermissionRefused(profile))
+}
+
+/// Does what the engine need not know of.
+async fn beside(command: &Command) -> Option<Result<(), JsValue>> {
+    Some(match command {
+        Command::MoveProfile { profile, before } => move_profile(profile, before.as_deref()).await,
+        Command::UndoDelete { profile } => undo_delete(profile).await,
+        Command::RemoveToken { profile } => checks::remove_token(profile).await,
+        Command::ClearTraces { profile } => traces::clear(profile).await,
+        Command::Copied { text } => clipboard::copied(text).await,
+        Command::Wipe { access } => wipe::begin(*access).await,
+        Command::WipeSeen => wipe::seen().await,
+        _ => return None,
+    })
 }
 
 async fn permissions_changed() -> Result<Event, JsValue> {
@@ -417,6 +432,10 @@ async fn load() -> Result<(), JsValue> {
     mend_alarm();
     lock::mend_alarm(&vault);
     clipboard::mend();
+    if let Some(wipe) = wipe::left().await? {
+        with(|worker| worker.wiping = true);
+        wipe::go_on(wipe);
+    }
     Ok(())
 }
 

@@ -76,6 +76,9 @@ pub(super) fn mend_alarm() {
 /// Renews what is due, says on the icon what needs the person, and sets the alarm for the next look.
 pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
     start().await?;
+    if with(|worker| worker.wiping) {
+        return Ok(());
+    }
     if is_locked() || with(|worker| worker.closing) {
         return look_while_locked().await;
     }
