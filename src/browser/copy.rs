@@ -9,13 +9,15 @@ use std::collections::BTreeMap;
 use js_sys::{Array, Function, Object, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
-use super::api::{answer, object, property};
+use super::api::{object, property};
+use super::clock;
 
 const DATABASE: &str = "tokenkeep";
 const STORE: &str = "copy";
 const BUCKET: &str = "copy";
+const LIMIT_MS: i32 = 5_000;
 
 #[wasm_bindgen]
 extern "C" {
@@ -82,7 +84,7 @@ async fn ended(request: &Request) -> Result<(), JsValue> {
         request.set_onerror(&reject);
         request.set_onabort(&reject);
     });
-    match JsFuture::from(ended).await {
+    match limited(ended).await {
         Ok(_) => Ok(()),
         Err(event) => {
             let error = property(&property(&event, "target"), "error");
@@ -95,6 +97,15 @@ async fn ended(request: &Request) -> Result<(), JsValue> {
     }
 }
 
+/// Nothing waits for the copy any longer than this: without it there is one protection less, and that is all.
+async fn limited(promise: Promise) -> Result<JsValue, JsValue> {
+    let over = future_to_promise(async {
+        clock::pause(LIMIT_MS).await;
+        Err(js_sys::Error::new("the copy does not answer").into())
+    });
+    JsFuture::from(Promise::race(&Array::of2(&promise, &over))).await
+}
+
 /// None in Firefox.
 fn buckets() -> Option<Buckets> {
     let navigator = property(&js_sys::global(), "navigator");
@@ -105,7 +116,7 @@ fn buckets() -> Option<Buckets> {
 async fn factory() -> Result<Factory, JsValue> {
     match buckets() {
         Some(buckets) => {
-            let bucket = answer(buckets.open(BUCKET)).await?;
+            let bucket = limited(buckets.open(BUCKET)?).await?;
             Ok(property(&bucket, "indexedDB").unchecked_into())
         }
         None => Ok(property(&js_sys::global(), "indexedDB").unchecked_into()),
@@ -174,7 +185,7 @@ pub(super) async fn write(texts: &[(String, String)], gone: &[String]) -> Result
 /// Deletes it, with all that it held.
 pub(super) async fn delete() -> Result<(), JsValue> {
     if let Some(buckets) = buckets() {
-        answer(buckets.delete(BUCKET)).await?;
+        limited(buckets.delete(BUCKET)?).await?;
         return Ok(());
     }
     let request = factory().await?.delete_database(DATABASE)?;

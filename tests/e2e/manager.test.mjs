@@ -445,7 +445,8 @@ describe('settings', () => {
     await until('they are in order', async () => (await manager.value('#remind_days')) === '30, 7, 1');
     const wrong = await manager.send({ SaveSettings: { settings: { remind_days: [0], notify: true } } });
     assert.deepEqual(wrong.Invalid.errors, [['remind_days', 'out_of_range']]);
-    assert.deepEqual(await settings(), { remind_days: [30, 7, 1], notify: false, template: null });
+    const untouched = { notify: false, template: null, lock_after_min: null, lock_with_screen: false, clear_after_s: null };
+    assert.deepEqual(await settings(), { remind_days: [30, 7, 1], ...untouched });
   });
 
   test('Notify me asks the browser in the click', async () => {

@@ -1,5 +1,7 @@
 //! What was damaged in storage, what became of it, and what can still be saved.
 
+use std::cell::Cell;
+
 use wasm_bindgen::JsValue;
 use web_sys::{Element, EventTarget};
 
@@ -11,11 +13,19 @@ use crate::browser::storage::{ask, local, session};
 use crate::browser::texts;
 use crate::vault;
 
+thread_local! {
+    /// Whether the worker was asked since the page last found all that it looked for.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Has the worker look storage through and reads it once more, where a page could not read it or found nothing: an empty
 /// storage need not be a new one.
 pub(super) async fn heal_unless(whole: Result<bool, JsValue>) -> Result<(), JsValue> {
+    let asked = ASKED.replace(!matches!(whole, Ok(true)));
     let error = match whole {
         Ok(true) => return Ok(()),
+        // Every change would have all of storage looked through.
+        Ok(false) if asked => return Ok(()),
         Ok(false) => None,
         Err(error) => Some(error),
     };
@@ -27,9 +37,9 @@ pub(super) async fn heal_unless(whole: Result<bool, JsValue>) -> Result<(), JsVa
     // What the page itself met says more.
     healed.map_err(|failed| error.unwrap_or(failed))?;
     let engine = ask(&session(), &vault::SESSION_KEYS);
-    load_from(engine, ask(&local(), &vault::PAGE_KEYS), &[])
-        .await
-        .map(|_| ())
+    let whole = load_from(engine, ask(&local(), &vault::PAGE_KEYS), &[]).await?;
+    ASKED.set(!whole);
+    Ok(())
 }
 
 /// The notice, as long as nobody said that it was seen.
