@@ -472,6 +472,8 @@ export class Tokenkeep {
         return Object.keys(left).length === Object.keys(items).length;
       }, nothing),
     );
+    // One that was woken meanwhile may know of a passphrase that is gone.
+    await this.browser.killWorker();
     await this.sandbox.reset();
     await this.reload();
     await this.shown('view-setup');
