@@ -203,6 +203,7 @@ fn event(name: &str, words: &[&str]) -> Event {
             profile: (*profile).into(),
             for_good: more == ["for-good"],
         },
+        ("lock", []) => Event::Lock,
         ("tick", []) => Event::Tick,
         ("started", words) => started(words),
         ("failed", [flow, what]) => Event::EffectFailed {
