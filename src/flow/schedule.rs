@@ -283,6 +283,8 @@ mod tests {
         for hours in [24 * 15, 24 * 14, 24 * 14 - 1, 24 * 4, 50, 49, 1] {
             let plan = Plan::new(end - hours * 3_600_000, &[token(Some(60))], &days, &said);
             heard.extend(plan.remind.iter().map(|(_, left)| (hours, *left)));
+            // What is said now is not waited for.
+            assert!(plan.wake_ms > end - hours * 3_600_000, "{hours} hours before");
             said = plan.reminded;
         }
         assert_eq!(heard, [(24 * 14, 14), (50, 3), (1, 1)]);
