@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { beforeEach, describe, test } from 'node:test';
 
+import { copied } from './lib/copied.mjs';
 import { Holder } from './lib/holder.mjs';
 import { Manager } from './lib/manager.mjs';
 import { onlyIn, stage, startFresh } from './lib/stage.mjs';
@@ -19,24 +20,6 @@ let before;
 
 const precious = (items) =>
   Object.fromEntries(Object.entries(items).filter(([key]) => !/^~|^(trace|check):|^(reminded|damage)$/.test(key)));
-
-/** The copy in IndexedDB. */
-function copied(tokenkeep) {
-  return tokenkeep.page.evaluate(async () => {
-    const { indexedDB: factory } = (await navigator.storageBuckets?.open('copy')) ?? globalThis;
-    return new Promise((resolve, reject) => {
-        const opening = factory.open('tokenkeep', 1);
-        opening.onupgradeneeded = () => opening.result.createObjectStore('copy');
-        opening.onerror = () => reject(opening.error);
-        opening.onsuccess = () => {
-          const reading = opening.result.transaction('copy');
-          const [keys, texts] = [reading.objectStore('copy').getAllKeys(), reading.objectStore('copy').getAll()];
-          reading.oncomplete = () => resolve(Object.fromEntries(keys.result.map((key, at) => [key, texts.result[at]])));
-          opening.result.close();
-        };
-    });
-  });
-}
 
 /** Changes the copy; `null` takes a key out. */
 function spoilCopy(tokenkeep, texts) {

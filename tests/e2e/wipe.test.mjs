@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { copied } from './lib/copied.mjs';
 import { Holder, giveToken } from './lib/holder.mjs';
 import { Manager } from './lib/manager.mjs';
 import { stage, startFresh } from './lib/stage.mjs';
@@ -36,12 +37,12 @@ async function nothingLeft(page) {
   const left = await page.evaluate(async () => ({
     local: await chrome.storage.local.get(null),
     session: await chrome.storage.session.get(null),
-    databases: (await indexedDB.databases()).map(({ name }) => name),
     alarms: (await chrome.alarms.getAll()).map(({ name }) => name).filter((name) => !['tokens', 'deadline'].includes(name)),
     pages: Object.entries(localStorage),
   }));
   const { engine, wipe: record, looked, ...session } = left.session;
-  assert.deepEqual({ ...left, session }, { local: {}, session: {}, databases: [], alarms: [], pages: [] });
+  assert.deepEqual({ ...left, session }, { local: {}, session: {}, alarms: [], pages: [] });
+  assert.deepEqual(await copied({ page }), {});
   assert.deepEqual([engine?.flows ?? [], engine?.ended ?? []], [[], []]);
   assert.ok(!JSON.stringify([engine, record, looked]).includes('AQ'), 'no token');
 }
