@@ -406,7 +406,12 @@ async fn load_from(
 fn remember(keys: &str) {
     let area = web_sys::window().and_then(|window| window.local_storage().ok().flatten());
     if let Some(area) = area {
-        let _ = area.set_item("shown", keys);
+        // Where there is no profile, nothing is left.
+        let _ = if keys.is_empty() {
+            area.remove_item("shown")
+        } else {
+            area.set_item("shown", keys)
+        };
     }
 }
 
