@@ -3,12 +3,14 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::sync::OnceLock;
+
 use regex::Regex;
 use serde_json::{Value, json};
 use tokenkeep::flow::{Engine, Event, Flow, FlowId, NewFlow, Snapshot, TabId};
 use tokenkeep::oauth::{ClientSecret, CodeVerifier, RedirectUri, Scopes, State};
 use tokenkeep::profile::{Look, Profile};
-use tokenkeep::provider;
+use tokenkeep::provider::{self, OriginPolicy, Provider};
 
 const STATE: &str = "canary-state-1";
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -111,6 +113,19 @@ fn what_stands_while_a_flow_waits() {
     ] {
         assert!(!regex.is_match(other), "{other}");
     }
+}
+
+#[test]
+fn the_origin_header_stays_where_the_server_does_not_mind() {
+    static PROVIDER: OnceLock<Provider> = OnceLock::new();
+    let mut flow = flow("f1", "linkedin", &mut Engine::new());
+    assert!(flow.origin_rule().is_some());
+    flow.snapshot.provider = PROVIDER.get_or_init(|| Provider {
+        origin: OriginPolicy::Keep,
+        ..*provider::by_id("linkedin").unwrap()
+    });
+    assert_eq!(flow.origin_rule(), None);
+    assert_eq!(flow.rules(TabId(7)).len(), 2);
 }
 
 #[test]
