@@ -3,9 +3,12 @@
 //! The output depends on the sources, the toolchain and the lockfiles, and on nothing else: not on where the sources lie
 //! or on who builds them. The store's reviewers build it again and compare.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -194,7 +197,7 @@ fn bind(workspace: &Workspace, compiled: &Path, module: &str, bindings: &Path) -
     } else {
         bindgen.no_modules(true)?
     };
-    bindgen
+    let mut output = bindgen
         .input_path(compiled)
         .out_name(module)
         .typescript(false)
@@ -202,16 +205,52 @@ fn bind(workspace: &Workspace, compiled: &Path, module: &str, bindings: &Path) -
         .reset_state_function(worker)
         .remove_name_section(true)
         .remove_producers_section(true)
-        .generate(bindings)
+        .generate_output()
         .context("wasm-bindgen")?;
+    let wasm = output.wasm_mut();
+    let names = short_names(
+        wasm.imports
+            .iter_mut()
+            .map(|import| &mut import.name)
+            .chain(wasm.exports.iter_mut().map(|export| &mut export.name)),
+    );
+    output.emit(bindings).context("wasm-bindgen")?;
+    let script = bindings.join(format!("{module}.js"));
+    let mut text = fs::read_to_string(&script).with_context(|| format!("reading {}", script.display()))?;
+    for (long, short) in names {
+        text = text.replace(&long, &short);
+    }
     if !worker {
         let end = if module == SAFE { ANSWER } else { START };
-        let script = bindings.join(format!("{module}.js"));
-        let both =
-            fs::read_to_string(&script)? + "\n" + &fs::read_to_string(workspace.root().join(end)).context(end)?;
-        fs::write(&script, both).with_context(|| format!("writing {}", script.display()))?;
+        text = text + "\n" + &fs::read_to_string(workspace.root().join(end)).context(end)?;
     }
-    Ok(())
+    fs::write(&script, text).with_context(|| format!("writing {}", script.display()))
+}
+
+/// Gives what wasm-bindgen calls `__wbg_getAttribute_3c0f5e2b9d1a7c46` the name `getAttribute`, and the ways into a closure,
+/// which have the types of its arguments in their names, numbers. Returned are the old names and the new ones, the longest
+/// first. Both files become smaller by it, and can be read.
+fn short_names<'a>(names: impl Iterator<Item = &'a mut String>) -> Vec<(String, String)> {
+    let mut taken = HashSet::new();
+    let mut renamed = Vec::new();
+    for name in names {
+        let plain = match name.rsplit_once('_') {
+            _ if name.starts_with("wasm_bindgen_") => "invoke",
+            Some((plain, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                plain.trim_start_matches("__wbg_").trim_start_matches("__wbindgen_")
+            }
+            _ => continue,
+        };
+        let mut short = plain.to_owned();
+        let mut count = 1;
+        while !taken.insert(short.clone()) {
+            count += 1;
+            short = format!("{plain}_{count}");
+        }
+        renamed.push((mem::replace(name, short.clone()), short));
+    }
+    renamed.sort_by_key(|(long, _)| Reverse(long.len()));
+    renamed
 }
 
 fn optimize(workspace: &Workspace, tools: &Tools, wasm: &Path) -> Result<()> {
@@ -370,7 +409,38 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use super::{copy, empty_directory, files_below, include_parts, names_no_place, strip_notes};
+    use std::cmp::Reverse;
+
+    use super::{copy, empty_directory, files_below, include_parts, names_no_place, short_names, strip_notes};
+
+    #[test]
+    fn names_without_their_hashes() {
+        let mut names = [
+            "__wbg_value_00000000000000a1",
+            "__wbg_value_00000000000000b2",
+            "__wbindgen_generic_0000000000000001",
+            "wasm_bindgen_00000000000000c3___convert__closures_____invoke_______true_",
+            "__wbindgen_malloc",
+            "handle",
+            "memory",
+        ]
+        .map(str::to_owned);
+        let renamed = short_names(names.iter_mut());
+        assert_eq!(
+            names,
+            [
+                "value",
+                "value_2",
+                "generic",
+                "invoke",
+                "__wbindgen_malloc",
+                "handle",
+                "memory"
+            ]
+        );
+        assert_eq!(renamed.len(), 4);
+        assert!(renamed.is_sorted_by_key(|(long, _)| Reverse(long.len())));
+    }
 
     #[test]
     fn files_are_listed_in_one_order_at_any_depth() {
