@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
+use serde_json::{Value, json};
 
 /// Each room and the rooms that it may name (DESIGN section 3).
 const ROOMS: [(&str, &[&str]); 10] = [
@@ -155,6 +156,72 @@ fn browser_crates_are_for_webassembly_only() {
     for name in ["wasm-bindgen", "web-sys", "js-sys", "gloo"] {
         assert!(!native.contains(name), "{name} is a dependency of every target");
     }
+}
+
+#[test]
+fn every_dependency_has_a_checksum() {
+    let lock = read(&root().join("Cargo.lock"));
+    let packages: Vec<&str> = lock.split("[[package]]").skip(1).collect();
+    let foreign: Vec<&&str> = packages
+        .iter()
+        .filter(|package| package.contains("\nsource = "))
+        .collect();
+    // What has no source is a member of this workspace.
+    assert!(
+        foreign.len() > 100 && packages.len() - foreign.len() == 4,
+        "{}",
+        foreign.len()
+    );
+    for package in foreign {
+        assert!(
+            package.contains("\nsource = \"registry+"),
+            "not from the registry:{package}"
+        );
+        assert!(package.contains("\nchecksum = \""), "without a checksum:{package}");
+    }
+    let lock: Value = serde_json::from_str(&read(&root().join("tests/e2e/package-lock.json"))).unwrap();
+    let packages = lock["packages"].as_object().unwrap();
+    assert!(packages.len() > 100);
+    for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+        assert!(
+            package["integrity"]
+                .as_str()
+                .is_some_and(|sum| sum.starts_with("sha512-")),
+            "{name}"
+        );
+        // Another place than the registry would stand here.
+        assert_eq!(package.get("resolved"), None, "{name}");
+    }
+}
+
+/// What the browser grants is no more than this; whoever adds to it says so here as well.
+#[test]
+fn the_permissions_are_these_and_no_others() {
+    let manifest: Value = serde_json::from_str(&read(&root().join("extension/manifest.source.json"))).unwrap();
+    let asked = manifest
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(key, _)| key.contains("permissions"));
+    let asked: BTreeMap<&str, &Value> = asked.map(|(key, value)| (key.as_str(), value)).collect();
+    let hosts = json!([
+        "https://*/*",
+        "http://localhost/*",
+        "http://127.0.0.1/*",
+        "http://[::1]/*"
+    ]);
+    let always = json!(["storage", "alarms", "webRequest", "declarativeNetRequestWithHostAccess"]);
+    let chromium = json!(["notifications", "idle", "clipboardRead", "clipboardWrite", "offscreen"]);
+    let firefox = json!(["notifications", "idle", "clipboardRead", "clipboardWrite"]);
+    let expected = BTreeMap::from([
+        ("__chromium__optional_permissions", &chromium),
+        ("__firefox__optional_permissions", &firefox),
+        ("optional_host_permissions", &hosts),
+        ("permissions", &always),
+    ]);
+    assert_eq!(asked, expected);
+    assert!(manifest.get("content_scripts").is_none() && manifest.get("web_accessible_resources").is_none());
+    assert!(manifest.get("externally_connectable").is_none());
 }
 
 #[test]
