@@ -1,7 +1,7 @@
 //! Starts the Node programs of `tests/e2e`, which drive a real browser with the packed extension against the sandbox.
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
@@ -73,8 +73,8 @@ impl<'a> Stage<'a> {
         Ok(command)
     }
 
-    /// The end-to-end tests in one browser.
-    pub(crate) fn end_to_end_tests(&self, browser: Browser) -> Result<()> {
+    /// The end-to-end tests in one browser; what they say goes to `said`, if that is given.
+    pub(crate) fn end_to_end_tests(&self, browser: Browser, said: Option<&File>) -> Result<()> {
         let directory = self.workspace.e2e();
         let entries = fs::read_dir(&directory).with_context(|| format!("reading {}", directory.display()))?;
         let mut tests = Vec::new();
@@ -91,15 +91,22 @@ impl<'a> Stage<'a> {
         );
         tests.sort();
         let mut command = self.node(browser)?;
-        // One file after the other: each starts browsers, and two at once on a small machine measure each other.
+        // One file after the other: each starts a browser, and the other browser's tests may run at the same time.
         command
             .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
             .args(tests);
+        say_to(&mut command, said)?;
         process::run(&mut command)
     }
 
-    /// Many flows with faults, or many kills, in one browser.
-    pub(crate) fn soak(&self, browser: Browser, soak: Soak, seed: Option<u32>) -> Result<ExitStatus> {
+    /// Many flows with faults, or many kills, in one browser; what it says goes to `said`, if that is given.
+    pub(crate) fn soak(
+        &self,
+        browser: Browser,
+        soak: Soak,
+        seed: Option<u32>,
+        said: Option<&File>,
+    ) -> Result<ExitStatus> {
         let mut command = match soak {
             Soak::Flows(flows) => {
                 let mut command = self.driver("soak.mjs", browser)?;
@@ -121,8 +128,17 @@ impl<'a> Stage<'a> {
         if let Some(seed) = seed {
             command.args(["--seed", &seed.to_string()]);
         }
+        say_to(&mut command, said)?;
         process::status(&mut command)
     }
+}
+
+fn say_to(command: &mut Command, said: Option<&File>) -> Result<()> {
+    if let Some(said) = said {
+        let again = || said.try_clone().context("opening a file twice");
+        command.stdout(again()?).stderr(again()?);
+    }
+    Ok(())
 }
 
 /// What a soak does.
@@ -155,7 +171,7 @@ pub(crate) fn demo(workspace: &Workspace, browser: Browser, headless: bool) -> R
 
 /// `cargo xtask soak`
 pub(crate) fn soak(workspace: &Workspace, browser: Browser, soak: Soak, seed: Option<u32>) -> Result<ExitCode> {
-    on_stage(workspace, browser, |stage| stage.soak(browser, soak, seed))
+    on_stage(workspace, browser, |stage| stage.soak(browser, soak, seed, None))
 }
 
 /// `cargo xtask bench`

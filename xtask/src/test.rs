@@ -1,8 +1,10 @@
 //! `cargo xtask test`: everything that CI runs, part by part.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Seek as _};
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -52,6 +54,15 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    /// The browser that it runs in from its beginning to its end.
+    fn browser(self) -> Option<Browser> {
+        match self {
+            Self::E2eChromium | Self::SoakChromium => Some(Browser::Chromium),
+            Self::E2eFirefox | Self::SoakFirefox => Some(Browser::Firefox),
+            Self::Lint | Self::Native | Self::Browser | Self::Package => None,
+        }
+    }
+
     /// What this part cannot do without, beyond what the others need.
     fn add_needs(self, needs: Needs) -> Needs {
         match self {
@@ -90,35 +101,132 @@ pub(crate) fn test(workspace: &Workspace, only: &[Part], skip: &[Part], keep_goi
         workspace,
         tools: &tools,
         packages: None,
-        stage: None,
     };
     let mut outcomes = Vec::new();
-    for part in parts {
-        if !keep_going
-            && outcomes
-                .iter()
-                .any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
-        {
-            outcomes.push((part, Outcome::NotRun));
-            continue;
+    for part in parts.iter().copied().filter(|part| part.browser().is_none()) {
+        outcomes.push(run_unless(failed(&outcomes) && !keep_going, part, || run.part(part)));
+    }
+    let lanes = lanes(&parts);
+    if failed(&outcomes) && !keep_going {
+        let left = lanes.into_iter().flatten();
+        outcomes.extend(left.map(|part| (part, Outcome::NotRun)));
+    } else if !lanes.is_empty() {
+        match run.stage() {
+            Ok(stage) => outcomes.extend(run_lanes(&stage, &lanes, keep_going)?),
+            Err(error) => {
+                eprintln!("error: what the browsers need can't be built: {error:#}");
+                let left = lanes.into_iter().flatten();
+                outcomes.extend(left.map(|part| (part, Outcome::Failed(Duration::ZERO))));
+            }
         }
-        println!("\n######## {part}");
-        let start = Instant::now();
-        let result = run.part(part);
-        if let Err(error) = &result {
-            eprintln!("error: {part}: {error:#}");
-        }
-        let time = start.elapsed();
-        outcomes.push((
-            part,
-            if result.is_ok() {
-                Outcome::Passed(time)
-            } else {
-                Outcome::Failed(time)
-            },
-        ));
     }
     Ok(summary(&outcomes))
+}
+
+/// Runs a part and says so, unless it is not to be run any more.
+fn run_unless(ended: bool, part: Part, work: impl FnOnce() -> Result<()>) -> (Part, Outcome) {
+    if ended {
+        return (part, Outcome::NotRun);
+    }
+    println!("\n######## {part}");
+    let start = Instant::now();
+    let result = work();
+    if let Err(error) = &result {
+        eprintln!("error: {part}: {error:#}");
+    }
+    (part, Outcome::of(&result, start.elapsed()))
+}
+
+fn failed(outcomes: &[(Part, Outcome)]) -> bool {
+    outcomes
+        .iter()
+        .any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+}
+
+/// What runs in a browser, each browser's parts in a lane of their own.
+fn lanes(parts: &[Part]) -> Vec<Vec<Part>> {
+    [Browser::Chromium, Browser::Firefox]
+        .map(|browser| {
+            let own = |part: &Part| part.browser() == Some(browser);
+            parts.iter().copied().filter(own).collect::<Vec<Part>>()
+        })
+        .into_iter()
+        .filter(|lane| !lane.is_empty())
+        .collect()
+}
+
+/// Both browsers at the same time, because either waits most of it. The first one's output is shown as it comes, the other's
+/// afterwards.
+fn run_lanes(stage: &Stage<'_>, lanes: &[Vec<Part>], keep_going: bool) -> Result<Vec<(Part, Outcome)>> {
+    let Some((shown, later)) = lanes.split_first() else {
+        return Ok(Vec::new());
+    };
+    thread::scope(|scope| {
+        let later: Vec<_> = later
+            .iter()
+            .map(|lane| scope.spawn(|| lane_in_silence(stage, lane, keep_going)))
+            .collect();
+        let mut outcomes: Vec<(Part, Outcome)> = Vec::new();
+        for part in shown.iter().copied() {
+            let ended = failed(&outcomes) && !keep_going;
+            outcomes.push(run_unless(ended, part, || in_browser(stage, part, None)));
+        }
+        for lane in later {
+            let Ok(ended) = lane.join() else {
+                bail!("a browser's parts panicked")
+            };
+            for (part, outcome, mut said) in ended? {
+                if !matches!(outcome, Outcome::NotRun) {
+                    println!("\n######## {part}");
+                    said.rewind().context("reading what was said")?;
+                    io::copy(&mut said, &mut io::stdout()).context("showing what was said")?;
+                }
+                outcomes.push((part, outcome));
+            }
+        }
+        Ok(outcomes)
+    })
+}
+
+/// The parts of one browser, with what they say in files.
+fn lane_in_silence(stage: &Stage<'_>, lane: &[Part], keep_going: bool) -> Result<Vec<(Part, Outcome, File)>> {
+    let mut ended = Vec::new();
+    let mut failed = false;
+    for part in lane.iter().copied() {
+        let mut said = tempfile::tempfile().context("making a file")?;
+        if failed && !keep_going {
+            ended.push((part, Outcome::NotRun, said));
+            continue;
+        }
+        let start = Instant::now();
+        let result = in_browser(stage, part, Some(&said));
+        if let Err(error) = &result {
+            io::Write::write_all(&mut said, format!("error: {part}: {error:#}\n").as_bytes())
+                .context("writing what was said")?;
+        }
+        failed |= result.is_err();
+        ended.push((part, Outcome::of(&result, start.elapsed()), said));
+    }
+    Ok(ended)
+}
+
+/// A part that runs in a browser; what it says goes to this file instead of this program's output.
+fn in_browser(stage: &Stage<'_>, part: Part, said: Option<&File>) -> Result<()> {
+    match part {
+        Part::E2eChromium => stage.end_to_end_tests(Browser::Chromium, said),
+        Part::E2eFirefox => stage.end_to_end_tests(Browser::Firefox, said),
+        Part::SoakChromium => short_soak(stage, Browser::Chromium, said),
+        Part::SoakFirefox => short_soak(stage, Browser::Firefox, said),
+        Part::Lint | Part::Native | Part::Browser | Part::Package => bail!("{part} is no part of a browser's"),
+    }
+}
+
+fn short_soak(stage: &Stage<'_>, browser: Browser, said: Option<&File>) -> Result<()> {
+    for soak in [Soak::Flows(SOAK_FLOWS), SOAK_KILLS] {
+        let status = stage.soak(browser, soak, None, said)?;
+        ensure!(status.success(), "the soak in {browser} failed: {status}");
+    }
+    Ok(())
 }
 
 /// How a part ended.
@@ -126,6 +234,16 @@ enum Outcome {
     Passed(Duration),
     Failed(Duration),
     NotRun,
+}
+
+impl Outcome {
+    fn of(result: &Result<()>, time: Duration) -> Self {
+        if result.is_ok() {
+            Self::Passed(time)
+        } else {
+            Self::Failed(time)
+        }
+    }
 }
 
 fn summary(outcomes: &[(Part, Outcome)]) -> ExitCode {
@@ -147,12 +265,11 @@ fn summary(outcomes: &[(Part, Outcome)]) -> ExitCode {
     }
 }
 
-/// What one run has made so far: several parts use the same packages and the same sandbox.
+/// What one run has made so far: several parts use the same packages.
 struct Run<'a> {
     workspace: &'a Workspace,
     tools: &'a Tools,
     packages: Option<Packages>,
-    stage: Option<Stage<'a>>,
 }
 
 impl<'a> Run<'a> {
@@ -172,10 +289,9 @@ impl<'a> Run<'a> {
                 package::check_budgets(workspace, self.packages()?)?;
                 package::check_reproducible(workspace, tools, self.packages()?)
             }
-            Part::E2eChromium => self.stage()?.end_to_end_tests(Browser::Chromium),
-            Part::E2eFirefox => self.stage()?.end_to_end_tests(Browser::Firefox),
-            Part::SoakChromium => self.soak(Browser::Chromium),
-            Part::SoakFirefox => self.soak(Browser::Firefox),
+            Part::E2eChromium | Part::E2eFirefox | Part::SoakChromium | Part::SoakFirefox => {
+                bail!("{part} runs in a browser")
+            }
         }
     }
 
@@ -186,20 +302,9 @@ impl<'a> Run<'a> {
         self.packages.as_ref().context("the packages were just made")
     }
 
-    fn stage(&mut self) -> Result<&Stage<'a>> {
-        if self.stage.is_none() {
-            let (workspace, tools) = (self.workspace, self.tools);
-            self.stage = Some(Stage::new(workspace, tools, self.packages()?)?);
-        }
-        self.stage.as_ref().context("the stage was just set")
-    }
-
-    fn soak(&mut self, browser: Browser) -> Result<()> {
-        for soak in [Soak::Flows(SOAK_FLOWS), SOAK_KILLS] {
-            let status = self.stage()?.soak(browser, soak, None)?;
-            ensure!(status.success(), "the soak in {browser} failed: {status}");
-        }
-        Ok(())
+    fn stage(&mut self) -> Result<Stage<'a>> {
+        let (workspace, tools) = (self.workspace, self.tools);
+        Stage::new(workspace, tools, self.packages()?)
     }
 }
 
@@ -256,7 +361,7 @@ fn capabilities(tools: &Tools) -> Result<Value> {
 mod tests {
     use clap::ValueEnum as _;
 
-    use super::{Part, chosen};
+    use super::{Part, chosen, lanes};
 
     #[test]
     fn everything_runs_unless_told_otherwise() {
@@ -271,6 +376,17 @@ mod tests {
         );
         assert_eq!(chosen(&[Part::Lint], &[Part::Lint]), []);
         assert!(!chosen(&[], &[Part::SoakChromium]).contains(&Part::SoakChromium));
+    }
+
+    #[test]
+    fn each_browser_has_its_own_lane() {
+        let (chromium, firefox) = (
+            vec![Part::E2eChromium, Part::SoakChromium],
+            vec![Part::E2eFirefox, Part::SoakFirefox],
+        );
+        assert_eq!(lanes(Part::value_variants()), [chromium, firefox]);
+        assert_eq!(lanes(&[Part::Lint, Part::SoakFirefox]), [[Part::SoakFirefox]]);
+        assert!(lanes(&[Part::Lint]).is_empty());
     }
 
     #[test]
