@@ -405,10 +405,13 @@ export class Firefox {
               const { STATE_STOP, STATE_IS_WINDOW } = Ci.nsIWebProgressListener;
               if (progress.isTopLevel && flags & STATE_STOP && flags & STATE_IS_WINDOW) {
                 selectedBrowser.removeProgressListener(listener);
+                window.listensToLoads = undefined;
                 resolve();
               }
             },
           };
+          // The browser holds it weakly: nobody else would keep it until the tab has stopped.
+          window.listensToLoads = listener;
           selectedBrowser.addProgressListener(listener, Ci.nsIWebProgress.NOTIFY_STATE_WINDOW);
         });
         const moved = (0, eval)(source)(selectedBrowser, ...list);
