@@ -72,3 +72,6 @@ api.runtime.onMessage.addListener((message, sender, sendResponse) => {
   });
   return true;
 });
+
+// No event tells of an extension that is switched on again.
+void run("start", []);

@@ -2,7 +2,9 @@
 
 use url::Url;
 
-use crate::diagnosis::{Failure, Finding, Fix, Grant, Needed, TransportError, diagnose, diagnose_renewal, error_page};
+use crate::diagnosis::{
+    Failure, Finding, Fix, Grant, Needed, TransportError, diagnose, diagnose_renewal, error_page, interrupted,
+};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
 use crate::oauth::secret::{AuthorizationCode, State};
@@ -13,7 +15,7 @@ use crate::provider::{GrantType, RefreshTokens};
 
 use super::effect::Effect;
 use super::event::{Event, NewFlow};
-use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
+use super::record::{Ended, Flow, FlowId, Guard, Note, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 use super::rules::Rule;
 use super::{
     ANSWER_WITHIN_MS, FLOWS_AT_MOST, GUARDS_AT_MOST, LOOK_MS, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS,
@@ -36,13 +38,16 @@ pub struct Engine {
     pub ended: Vec<Ended>,
     /// Callbacks that stay blocked.
     pub guards: Vec<Guard>,
+    /// What stands in `storage.local`, too.
+    pub notes: Vec<Note>,
 }
 record!(Engine {
     v,
     next_rule,
     flows,
     ended,
-    guards
+    guards,
+    notes
 });
 
 impl Default for Engine {
@@ -61,6 +66,7 @@ impl Engine {
             flows: Vec::new(),
             ended: Vec::new(),
             guards: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -193,6 +199,7 @@ impl Turn<'_> {
             Event::ProfileDeleted { profile, for_good } => self.profile_deleted(&profile, for_good),
             Event::Lock => self.lock(),
             Event::Tick => {}
+            Event::SessionLost { notes } => self.session_lost(notes),
             Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
             Event::EffectFailed { flow, what, message } => {
                 self.fail(&flow, Failure::Refused { what, message });
@@ -205,6 +212,14 @@ impl Turn<'_> {
         if !self.changed {
             return self.effects;
         }
+        let Engine {
+            flows, guards, notes, ..
+        } = self.engine;
+        // A code that is used up needs no note.
+        notes.retain(|note| {
+            let guarded = guards.iter().any(|guard| guard.flow == note.flow && !guard.redeemed);
+            guarded || flows.iter().any(|flow| flow.id == note.flow)
+        });
         let mut effects = self.first;
         effects.push(Effect::Persist);
         // Before the rest: a worker that dies in the middle of it is woken again.
@@ -521,6 +536,16 @@ impl Turn<'_> {
             return;
         };
         flow.phase = Phase::AwaitingRedirect { tab, navigated: false };
+        let note = Note {
+            flow: id.clone(),
+            profile: flow.profile().to_owned(),
+            way: flow.way,
+            state_hash: flow.state.hash(),
+            rule: flow.lasting_rule().id,
+            until_ms: flow.deadline_ms.saturating_add(flow.snapshot.code_lifetime_ms()),
+            over: false,
+        };
+        self.engine.notes.push(note);
         self.changed = true;
         self.arm_and_navigate(id, tab);
     }
@@ -529,11 +554,7 @@ impl Turn<'_> {
     fn arm_and_navigate(&mut self, id: &FlowId, tab: TabId) {
         let Some(flow) = self.engine.flow(id) else { return };
         let url = flow.authorization_url();
-        let rules = flow.rules(tab);
-        self.push(Effect::AddRules {
-            flow: id.clone(),
-            rules,
-        });
+        self.add_rules(id, tab);
         self.push(Effect::Navigate {
             flow: id.clone(),
             tab,
@@ -541,13 +562,20 @@ impl Turn<'_> {
         });
     }
 
+    fn add_rules(&mut self, id: &FlowId, tab: TabId) {
+        let Some(flow) = self.engine.flow(id) else { return };
+        for rules in [vec![flow.lasting_rule()], flow.rules(tab)] {
+            let flow = id.clone();
+            self.effects.push(Effect::AddRules { flow, rules });
+        }
+    }
+
     /// Sets the rules again if the browser does not hold them: the flow was ended, and that could not be written.
     fn rearm(&mut self, id: &FlowId, tab: TabId, held: &[u32]) {
         let Some(flow) = self.engine.flow(id) else { return };
         let rules = flow.rules(tab);
-        if !rules.iter().all(|rule| held.contains(&rule.id)) {
-            let flow = id.clone();
-            self.push(Effect::AddRules { flow, rules });
+        if !rules.iter().all(|rule| held.contains(&rule.id)) || !held.contains(&flow.lasting_rule().id) {
+            self.add_rules(id, tab);
         }
     }
 
@@ -570,6 +598,7 @@ impl Turn<'_> {
 
     fn request_failed(&mut self, url: &Url, tab: TabId) {
         let Some(id) = self.flow_of_callback(url, tab) else {
+            self.lost_callback(url, tab);
             return;
         };
         let Some(flow) = self.engine.flow_mut(&id) else {
@@ -601,6 +630,28 @@ impl Turn<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The callback of a flow that went with the session: the person still finds our page where its tab was.
+    fn lost_callback(&mut self, url: &Url, tab: TabId) {
+        let state_hash = state_of(url).map(|state| State::new(state).hash());
+        let mut notes = self.engine.notes.iter();
+        let Some(note) = notes.find(|note| Some(&note.state_hash) == state_hash.as_ref()) else {
+            return;
+        };
+        let ended = self
+            .engine
+            .ended_of(&note.profile)
+            .filter(|ended| ended.flow == note.flow);
+        let finding = ended.and_then(|ended| ended.finding.as_ref());
+        let lost = finding.is_some_and(Finding::is_interrupted);
+        let (flow, quiet) = (note.flow.clone(), note.way == Way::QuietTab);
+        if lost {
+            self.push(Effect::ShowResult { flow, beside: tab });
+        }
+        if lost || quiet {
+            self.push(Effect::CloseTab(tab));
         }
     }
 
@@ -884,6 +935,34 @@ impl Turn<'_> {
         self.changed |= self.engine.ended.len() != before;
     }
 
+    /// Whatever was under way is over. The browser still blocks the callbacks, and somebody must know until when.
+    fn session_lost(&mut self, notes: Vec<Note>) {
+        for note in notes {
+            self.changed = true;
+            let next_rule = Rule::in_session(note.rule).saturating_add(Flow::RULES);
+            self.engine.next_rule = self.engine.next_rule.max(next_rule);
+            self.engine.guards.push(Guard {
+                flow: note.flow.clone(),
+                rules: vec![note.rule],
+                until_ms: note.until_ms,
+                redeemed: false,
+            });
+            // A renewal is tried again without a word.
+            if !note.over && note.way == Way::Tab && note.until_ms > self.now_ms {
+                self.engine.ended.push(Ended {
+                    profile: note.profile.clone(),
+                    flow: note.flow.clone(),
+                    renewal: false,
+                    way: note.way,
+                    finding: Some(interrupted()),
+                    steps: Vec::new(),
+                    at_ms: self.now_ms,
+                });
+            }
+            self.engine.notes.push(Note { over: true, ..note });
+        }
+    }
+
     fn worker_started(&mut self, stored: &[FlowId], granted: &[(FlowId, bool)], rules: &[u32]) {
         self.changed = true;
         let permitted = |id: &FlowId| granted.iter().any(|(other, granted)| other == id && *granted);
@@ -915,7 +994,7 @@ impl Turn<'_> {
         }
         let owned = self.engine.owned_rules();
         let orphans: Vec<u32> = rules.iter().copied().filter(|rule| !owned.contains(rule)).collect();
-        if let Some(highest) = rules.iter().max() {
+        if let Some(highest) = rules.iter().map(|rule| Rule::in_session(*rule)).max() {
             self.engine.next_rule = self.engine.next_rule.max(highest.saturating_add(1));
         }
         if !orphans.is_empty() {
@@ -992,14 +1071,20 @@ impl Turn<'_> {
 
     /// Keeps the `state` of a flow that is over blocked while a code could still live; which of its rules can go.
     fn guard(&mut self, flow: &Flow, redeemed: bool) -> Vec<u32> {
-        let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
+        let [tab_rule, origin_rule, guarding @ .., lasting_rule] = flow.rule_ids();
         let mut dead = vec![tab_rule, origin_rule];
+        let mut guarding = guarding.to_vec();
+        // A code that is used up needs no guard beyond the session.
+        if redeemed { &mut dead } else { &mut guarding }.push(lasting_rule);
+        for note in &mut self.engine.notes {
+            note.over |= note.flow == flow.id;
+        }
         // Only an authorization that was begun can have a code.
         let coded = flow.way.has_tab() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
         if coded {
             self.engine.guards.push(Guard {
                 flow: flow.id.clone(),
-                rules: guarding.to_vec(),
+                rules: guarding,
                 until_ms: self.now_ms + flow.snapshot.code_lifetime_ms(),
                 redeemed,
             });

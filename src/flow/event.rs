@@ -6,7 +6,7 @@ use crate::diagnosis::{Needed, TransportError};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::secret::{CodeVerifier, State};
 
-use super::record::{FlowId, Snapshot, StoredToken, TabId};
+use super::record::{FlowId, Note, Snapshot, StoredToken, TabId};
 
 /// A flow that the person asked for.
 #[derive(Clone, Debug)]
@@ -118,6 +118,12 @@ pub enum Event {
     Lock,
     /// Time went by: an alarm, or any wake.
     Tick,
+    /// The session is gone, with an update of the extension or the end of the browser; comes before
+    /// [`Event::WorkerStarted`].
+    SessionLost {
+        /// What `storage.local` kept of its flows.
+        notes: Vec<Note>,
+    },
     /// A new worker instance: whatever ran in the former one is gone.
     WorkerStarted {
         /// Flows whose token stands in `storage.local`.

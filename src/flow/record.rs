@@ -269,6 +269,35 @@ record!(Guard {
     redeemed
 });
 
+/// What `storage.local` keeps of a flow in a tab while its code could live: an update of the extension, or the end of the
+/// browser, takes the session away and leaves the tab. It is no secret, and readable while all else is sealed.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// The flow.
+    pub flow: FlowId,
+    /// The profile's id.
+    pub profile: String,
+    /// [`Way::Tab`] or [`Way::QuietTab`].
+    pub way: Way,
+    /// By which its callback is known: [`State::hash`].
+    pub state_hash: String,
+    /// The id of its rule that the browser keeps: [`Flow::lasting_rule`].
+    pub rule: u32,
+    /// Until when a code could live, in milliseconds of the Unix epoch.
+    pub until_ms: u64,
+    /// Whether the flow has ended, and nobody needs to be told.
+    pub over: bool,
+}
+record!(Note {
+    flow,
+    profile,
+    way,
+    state_hash,
+    rule,
+    until_ms,
+    over
+});
+
 /// A token as it stands in `storage.local`, with the flow that brought it: after a kill it tells a finished exchange
 /// from an unknown one.
 #[derive(Clone, Debug)]

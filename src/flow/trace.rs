@@ -16,7 +16,7 @@ use crate::oauth::text::{self, clean, html_unescape, without_tokens};
 use crate::oauth::token::{TokenError, TokenResponse, parse_token_response};
 use crate::plain::{Plain, record};
 
-use super::{Effect, Ended, Engine, Event, Flow, FlowId, NewFlow, Phase, Snapshot};
+use super::{Effect, Ended, Engine, Event, Flow, FlowId, NewFlow, Phase, Rule, Snapshot};
 
 /// Traces kept of a profile.
 pub const TRACES_AT_MOST: usize = 5;
@@ -219,7 +219,12 @@ impl Recorder {
                 self.pending.retain(|trace| trace.profile != *profile);
                 self.before.retain(|trace| trace.profile != *profile);
             }
-            Event::Navigated(_) | Event::PageShown { .. } | Event::Dismiss(_) | Event::Lock | Event::Tick => {}
+            Event::Navigated(_)
+            | Event::PageShown { .. }
+            | Event::Dismiss(_)
+            | Event::Lock
+            | Event::Tick
+            | Event::SessionLost { .. } => {}
         }
     }
 
@@ -227,7 +232,8 @@ impl Recorder {
     pub fn after(&mut self, engine: &Engine, now_ms: u64, effects: &[Effect]) {
         for effect in effects {
             match effect {
-                Effect::AddRules { flow, rules } => {
+                // The one that outlives the session is set just before the others.
+                Effect::AddRules { flow, rules } if !rules.iter().any(|rule| Rule::lasts(rule.id)) => {
                     self.add(flow, now_ms, "rules_set", &line("rules", &rules.len().to_string()));
                 }
                 Effect::Navigate { flow, url, .. } => {

@@ -235,6 +235,20 @@ export class Chromium {
     }
   }
 
+  /** The extension is loaded anew, as for an update. Only developer mode loads one again that no command line names. */
+  async update() {
+    await this.admin.evaluate(
+      () => new Promise((resolve) => chrome.developerPrivate.updateProfileConfiguration({ inDeveloperMode: true }, resolve)),
+    );
+    const page = await this.openExtensionPage('manager.html');
+    await page.evaluate(() => void setTimeout(() => chrome.runtime.reload()));
+    await until('the extension is gone', () => page.isClosed());
+    await until('the extension is there again', async () => {
+      const info = (id) => new Promise((resolve) => chrome.developerPrivate.getExtensionInfo(id, resolve));
+      return (await this.admin.evaluate(info, this.id))?.state === 'ENABLED';
+    });
+  }
+
   async setColorScheme(page, scheme) {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
     await until(`${scheme} is on`, () =>
