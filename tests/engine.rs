@@ -173,9 +173,9 @@ fn event(name: &str, words: &[&str]) -> Event {
             flow: id(flow),
             answer: Err(transport(words)),
         },
-        ("asked", [flow, status]) => Event::Asked {
+        ("asked", [flow, status, words @ ..]) => Event::Asked {
             flow: id(flow),
-            answer: Ok(Some(status.parse().unwrap())),
+            answer: Ok(Some(response(status, words))),
         },
         ("shown", [address, number]) => Event::PageShown {
             url: url(address),
@@ -207,6 +207,7 @@ fn event(name: &str, words: &[&str]) -> Event {
         },
         ("lock", []) => Event::Lock,
         ("tick", []) => Event::Tick,
+        ("online", []) => Event::Online,
         ("session-lost", words) => Event::SessionLost {
             notes: words.iter().map(|word| note(word)).collect(),
         },
@@ -268,10 +269,14 @@ fn note(word: &str) -> Note {
     }
 }
 
+/// `503 retry-after=120 body…`
 fn response(status: &str, words: &[&str]) -> HttpResponse {
+    let after = words.first().and_then(|word| word.strip_prefix("retry-after="));
+    let words = &words[usize::from(after.is_some())..];
+    let headers = after.map(|value| ("retry-after".to_owned(), value.replace('_', " ")));
     HttpResponse {
         status: status.parse().unwrap_or_else(|_| panic!("{status} is no status")),
-        headers: Vec::new(),
+        headers: headers.into_iter().collect(),
         body: words.join(" ").into_bytes(),
         truncated: false,
     }

@@ -17,6 +17,7 @@ use super::effect::Effect;
 use super::event::{Event, NewFlow};
 use super::record::{Ended, Flow, FlowId, Guard, Note, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 use super::rules::Rule;
+use super::schedule::{asked_back_ms, unreached_ms};
 use super::{
     ANSWER_WITHIN_MS, FLOWS_AT_MOST, GUARDS_AT_MOST, LOOK_MS, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS,
     REFRESHES_AT_MOST, RETRY_MS, RETRY_WITHOUT_PERSON_MS, WAKE_MS,
@@ -149,12 +150,13 @@ impl Engine {
     /// When to renew a profile's token again after the last renewal failed, if it did, in milliseconds of the Unix epoch.
     #[must_use]
     pub fn renewal_retry_ms(&self, profile: &str) -> Option<u64> {
-        let ended = self.ended_of(profile).filter(|ended| ended.renewal)?;
-        let after_ms = match ended.finding.as_ref()?.fix {
-            Fix::AuthorizeAgain => RETRY_WITHOUT_PERSON_MS,
-            _ => RETRY_MS,
-        };
-        Some(ended.at_ms + after_ms)
+        self.ended_of(profile)?.again_ms
+    }
+
+    /// Whether a renewal waits for a network.
+    #[must_use]
+    pub fn waits_for_network(&self) -> bool {
+        self.ended.iter().any(|ended| ended.tries > 0)
     }
 
     /// Rule ids that belong to something here.
@@ -199,6 +201,7 @@ impl Turn<'_> {
             Event::ProfileDeleted { profile, for_good } => self.profile_deleted(&profile, for_good),
             Event::Lock => self.lock(),
             Event::Tick => {}
+            Event::Online => self.online(),
             Event::SessionLost { notes } => self.session_lost(notes),
             Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
             Event::EffectFailed { flow, what, message } => {
@@ -278,6 +281,7 @@ impl Turn<'_> {
             permitted,
         } = new;
         let profile = snapshot.profile.id.as_str();
+        let tries = self.engine.ended_of(profile).map_or(0, |ended| ended.tries);
         self.engine.ended.retain(|ended| ended.profile != profile);
         let rule = self.engine.next_rule;
         self.engine.next_rule = rule.saturating_add(Flow::RULES);
@@ -296,6 +300,8 @@ impl Turn<'_> {
             quiet_tab,
             setback: None,
             superseded: false,
+            tries,
+            again_ms: None,
             rule,
             phase: Phase::AwaitingPermission,
             steps: Vec::new(),
@@ -388,7 +394,7 @@ impl Turn<'_> {
     }
 
     /// The request is over; a redirect's address comes by itself, before or after this.
-    fn asked(&mut self, id: &FlowId, answer: Result<Option<u16>, TransportError>) {
+    fn asked(&mut self, id: &FlowId, answer: Result<Option<HttpResponse>, TransportError>) {
         if !self
             .engine
             .flow(id)
@@ -398,8 +404,9 @@ impl Turn<'_> {
         }
         match answer {
             Ok(None) => {}
-            Ok(Some(status)) if status == 429 || status >= 500 => {
-                let message = ["HTTP ", &status.to_string()].concat();
+            Ok(Some(page)) if page.status == 429 || page.status >= 500 => {
+                let message = ["HTTP ", &page.status.to_string()].concat();
+                self.sent_away(id, &page);
                 self.fail(id, Failure::Transport(TransportError::Unreachable { message }));
             }
             Ok(Some(_)) => self.needs_person(id),
@@ -788,6 +795,12 @@ impl Turn<'_> {
             return;
         }
         let date_ms = answer.as_ref().ok().and_then(HttpResponse::date_ms);
+        if let Ok(answer) = &answer {
+            self.sent_away(id, answer);
+        }
+        let Some(flow) = self.engine.flow_mut(id) else {
+            return;
+        };
         let response = match answer {
             Ok(response) => parse_token_response(&response).map_err(|error| {
                 // A server that quotes the request back must not get our secrets onto the page.
@@ -929,6 +942,28 @@ impl Turn<'_> {
         self.engine.ended.clear();
     }
 
+    /// Only a hint: no renewal comes sooner than it would after its first failure.
+    fn online(&mut self) {
+        for ended in self.engine.ended.iter_mut().filter(|ended| ended.tries > 0) {
+            let soonest_ms = self.now_ms.max(ended.at_ms.saturating_add(unreached_ms(0)));
+            ended.again_ms = ended.again_ms.map(|at_ms| at_ms.min(soonest_ms));
+            self.changed = true;
+        }
+    }
+
+    /// Notes when a server that has enough, or is down, would see the flow again. One that does not say is left alone for as long
+    /// as any other failure.
+    fn sent_away(&mut self, id: &FlowId, answer: &HttpResponse) {
+        let now_ms = self.now_ms;
+        if let Some(flow) = self.engine.flow_mut(id)
+            && (answer.status == 429 || answer.status >= 500)
+        {
+            let at_ms = answer.retry_at_ms(now_ms);
+            let again_ms = at_ms.map_or(now_ms + RETRY_MS, |at_ms| asked_back_ms(now_ms, at_ms, id));
+            flow.again_ms = Some(again_ms);
+        }
+    }
+
     fn dismiss(&mut self, profile: &str) {
         let before = self.engine.ended.len();
         self.engine.ended.retain(|ended| ended.profile != profile);
@@ -957,6 +992,8 @@ impl Turn<'_> {
                     finding: Some(interrupted()),
                     steps: Vec::new(),
                     at_ms: self.now_ms,
+                    tries: 0,
+                    again_ms: None,
                 });
             }
             self.engine.notes.push(Note { over: true, ..note });
@@ -1073,18 +1110,18 @@ impl Turn<'_> {
     fn guard(&mut self, flow: &Flow, redeemed: bool) -> Vec<u32> {
         let [tab_rule, origin_rule, guarding @ .., lasting_rule] = flow.rule_ids();
         let mut dead = vec![tab_rule, origin_rule];
-        let mut guarding = guarding.to_vec();
-        // A code that is used up needs no guard beyond the session.
-        if redeemed { &mut dead } else { &mut guarding }.push(lasting_rule);
         for note in &mut self.engine.notes {
             note.over |= note.flow == flow.id;
         }
         // Only an authorization that was begun can have a code.
         let coded = flow.way.has_tab() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
         if coded {
+            let mut rules = guarding.to_vec();
+            // A code that is used up needs no guard beyond the session.
+            if redeemed { &mut dead } else { &mut rules }.push(lasting_rule);
             self.engine.guards.push(Guard {
                 flow: flow.id.clone(),
-                rules: guarding,
+                rules,
                 until_ms: self.now_ms + flow.snapshot.code_lifetime_ms(),
                 redeemed,
             });
@@ -1118,11 +1155,18 @@ impl Turn<'_> {
             self.push(Effect::CloseTab(tab));
         }
         self.push(Effect::RemoveRules(dead));
+        let unreached = failure.as_ref().is_some_and(Failure::reached_nobody);
         let finding = failure.map(|failure| match &flow.setback {
             Some(setback) if failure == Failure::NeedsClick => setback.clone(),
             _ => explain(&flow, &failure),
         });
         let renewal = flow.renews.is_some();
+        let unreached = renewal && flow.again_ms.is_none() && unreached;
+        let again_ms = finding.as_ref().filter(|_| renewal).map(|finding| match finding.fix {
+            Fix::AuthorizeAgain => self.now_ms + RETRY_WITHOUT_PERSON_MS,
+            _ if unreached => self.now_ms + unreached_ms(flow.tries),
+            _ => flow.again_ms.unwrap_or(self.now_ms + RETRY_MS),
+        });
         let Snapshot { profile, .. } = flow.snapshot;
         self.engine.ended.retain(|ended| ended.profile != profile.id);
         self.engine.ended.push(Ended {
@@ -1133,6 +1177,8 @@ impl Turn<'_> {
             finding,
             steps: flow.steps,
             at_ms: self.now_ms,
+            tries: if unreached { flow.tries.saturating_add(1) } else { 0 },
+            again_ms,
         });
     }
 }

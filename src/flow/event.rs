@@ -75,8 +75,8 @@ pub enum Event {
     Asked {
         /// The flow.
         flow: FlowId,
-        /// The status of the page that came instead of a redirect, none for a redirect, or why nothing came.
-        answer: Result<Option<u16>, TransportError>,
+        /// The page that came instead of a redirect, none for a redirect, or why nothing came.
+        answer: Result<Option<HttpResponse>, TransportError>,
     },
     /// The authorization endpoint showed a page in a tab that looks like its own error page.
     PageShown {
@@ -116,6 +116,8 @@ pub enum Event {
     },
     /// Storage is being locked: what was not posted ends, and nothing is shown of what ended.
     Lock,
+    /// The device says that it has a network again.
+    Online,
     /// Time went by: an alarm, or any wake.
     Tick,
     /// The session is gone, with an update of the extension or the end of the browser; comes before

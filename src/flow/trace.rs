@@ -94,6 +94,10 @@ impl Trace {
     }
 }
 
+fn status(answer: &HttpResponse) -> String {
+    line("status", &answer.status.to_string())
+}
+
 /// At most `room` bytes of a text, and a sign where something is missing.
 fn cut(text: &str, room: usize) -> String {
     if text.len() <= room {
@@ -171,15 +175,13 @@ impl Recorder {
             }
             Event::Asked { flow, answer } => {
                 let detail = match (answer, engine.flow(flow)) {
-                    (Ok(Some(status)), _) => line("status", &status.to_string()),
+                    (Ok(Some(page)), _) => status(page),
                     (Err(error), Some(known)) => not_answered(error, &self.secrets(known)),
                     _ => String::new(),
                 };
                 self.add(flow, now_ms, "silent_answer", &detail);
             }
-            Event::PageRead { flow, answer } => {
-                self.add(flow, now_ms, "page_read", &line("status", &answer.status.to_string()));
-            }
+            Event::PageRead { flow, answer } => self.add(flow, now_ms, "page_read", &status(answer)),
             Event::TabRemoved(_) => {
                 if let Some(flow) = flow_of(engine, event) {
                     self.add(&flow.id, now_ms, "tab_closed", "");
@@ -224,6 +226,7 @@ impl Recorder {
             | Event::Dismiss(_)
             | Event::Lock
             | Event::Tick
+            | Event::Online
             | Event::SessionLost { .. } => {}
         }
     }

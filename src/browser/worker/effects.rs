@@ -71,7 +71,6 @@ pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<O
         Effect::Ask { flow, url } => {
             spawn_local(async move {
                 let answer = fetch::page(&url, true).await;
-                let answer = answer.map(|page| page.map(|page| page.status));
                 dispatch(Event::Asked { flow, answer }).await;
             });
             return Ok(None);

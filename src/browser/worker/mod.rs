@@ -115,6 +115,7 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
         "webRequest.onCompleted" => page_shown(&argument).await,
         "tabs.onRemoved" => tab_id(&argument).map(Event::TabRemoved),
         "permissions.onAdded" | "permissions.onRemoved" => Some(permissions_changed().await?),
+        "online" => Some(Event::Online),
         // `start`, `alarms.onAlarm`, `runtime.onStartup` and `runtime.onInstalled`: whatever is due is done.
         _ => Some(Event::Tick),
     };
@@ -138,7 +139,8 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     if alarm.as_deref() == Some(CLIPBOARD_ALARM) {
         clipboard::clear().await?;
     }
-    if event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
+    let again = event == "online" && with(|worker| worker.engine.waits_for_network());
+    if again || event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
         look_at_tokens().await?;
     }
     if is_locked() {

@@ -214,6 +214,20 @@ export class Chromium {
     await this.workers.send('ServiceWorker.stopAllWorkers');
   }
 
+  /** The network goes and comes back, for the worker, which must run. */
+  async loseNetwork() {
+    const session = await this.#worker().createCDPSession();
+    try {
+      await session.send('Network.enable');
+      for (const offline of [true, false]) {
+        const unlimited = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+        await session.send('Network.emulateNetworkConditions', { offline, ...unlimited });
+      }
+    } finally {
+      await session.detach();
+    }
+  }
+
   /** Stops the worker with the events in its hands that `cause` brings; `there` says when they are on their way. */
   async loseEvents(cause, there) {
     const session = await this.#worker().createCDPSession();

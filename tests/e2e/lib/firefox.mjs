@@ -346,6 +346,13 @@ export class Firefox {
     }, ID);
   }
 
+  /** The network goes and comes back. */
+  async loseNetwork() {
+    await this.chrome(() => {
+      for (const offline of [true, false]) Services.io.offline = offline;
+    });
+  }
+
   /** The person switches the extension off and on again. */
   async switchOffAndOn() {
     await this.chrome(async (id) => {
