@@ -7,6 +7,7 @@ import { Holder } from './lib/holder.mjs';
 import { stage, startFresh } from './lib/stage.mjs';
 import { Tokenkeep, clickAway } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
+import { protect, shows, unlock } from './lib/vault.mjs';
 
 const on = await stage();
 
@@ -68,6 +69,23 @@ test('updated at the consent page: the code is stopped before anybody wakes the 
   await nothingLeft();
   const tokenkeep = await openAgain();
   await tokenkeep.finding(id);
+});
+
+test('updated at the consent page under a passphrase: the code is stopped, and who unlocks is told', async () => {
+  const id = await on.tokenkeep.addSandboxProfile('live_https');
+  await (await protect(on.tokenkeep)).page.close();
+  const { flow, page } = await atConsent(id);
+  await on.browser.update();
+  await openAgain();
+  await shows(on.tokenkeep, 'view-locked');
+  await clickAway(page, '#allow');
+  await until('our page is in the place of the tab', async () =>
+    page.isClosed() && (await on.browser.pages()).some(({ url }) => url === `${on.browser.origin}/popup.html#${flow.id}`),
+  );
+  await nothingLeft();
+  await unlock(on.tokenkeep);
+  await shows(on.tokenkeep, 'view-home');
+  assert.match((await on.tokenkeep.finding(id)).what, /stopped Tokenkeep/);
 });
 
 test('profile and token stay, and what is left of the flow blocks its code as long as that could live', async () => {
