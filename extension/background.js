@@ -72,3 +72,10 @@ api.runtime.onMessage.addListener((message, sender, sendResponse) => {
   });
   return true;
 });
+
+// Only a worker that runs hears of a network. Chromium's has no such event, and hears of each change of the connection.
+const onOnline = () => navigator.onLine && void run("online", []);
+addEventListener("online", onOnline);
+navigator.connection?.addEventListener("change", onOnline);
+// No event tells of an extension that is switched on again.
+void run("start", []);

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use tokenkeep::diagnosis::{Finding, Needed, TransportError};
 use tokenkeep::flow::{
-    Effect, Engine, Event, FLOWS_AT_MOST, Flow, FlowId, GUARDS_AT_MOST, Guard, NewFlow, Phase, Snapshot, StoredToken,
-    TabId,
+    Effect, Engine, Event, FLOWS_AT_MOST, Flow, FlowId, GUARDS_AT_MOST, Guard, NewFlow, Note, Phase, Rule, Snapshot,
+    StoredToken, TabId, Way,
 };
 use tokenkeep::oauth::http::HttpResponse;
 use tokenkeep::oauth::{AccessToken, ClientSecret, CodeVerifier, IdToken, RedirectUri, RefreshToken, Scopes, State};
@@ -21,6 +21,8 @@ use url::Url;
 const SCRIPTS: &str = include_str!("vectors/engine/scripts.txt");
 const START: u64 = 1_700_000_000_000;
 const DAY_MS: u64 = 86_400_000;
+/// What the ids of rules that outlive the session begin at.
+const LASTING: u32 = 1_000_000_000;
 
 /// LinkedIn, with the other habits that a server may have.
 fn provider_of(name: &str) -> &'static Provider {
@@ -171,9 +173,9 @@ fn event(name: &str, words: &[&str]) -> Event {
             flow: id(flow),
             answer: Err(transport(words)),
         },
-        ("asked", [flow, status]) => Event::Asked {
+        ("asked", [flow, status, words @ ..]) => Event::Asked {
             flow: id(flow),
-            answer: Ok(Some(status.parse().unwrap())),
+            answer: Ok(Some(response(status, words))),
         },
         ("shown", [address, number]) => Event::PageShown {
             url: url(address),
@@ -205,6 +207,10 @@ fn event(name: &str, words: &[&str]) -> Event {
         },
         ("lock", []) => Event::Lock,
         ("tick", []) => Event::Tick,
+        ("online", []) => Event::Online,
+        ("session-lost", words) => Event::SessionLost {
+            notes: words.iter().map(|word| note(word)).collect(),
+        },
         ("started", words) => started(words),
         ("failed", [flow, what]) => Event::EffectFailed {
             flow: id(flow),
@@ -228,7 +234,10 @@ fn started(words: &[&str]) -> Event {
             (name @ ("stored" | "granted" | "rules"), _) => list = name,
             (flow, "stored") => stored.push(id(flow)),
             (pair, "granted") => hosts.extend(granted(&[pair])),
-            (rule, "rules") => rules.push(rule.parse().unwrap()),
+            (rule, "rules") => rules.push(match rule.strip_prefix('*') {
+                Some(lasting) => LASTING + lasting.parse::<u32>().unwrap(),
+                None => rule.parse().unwrap(),
+            }),
             _ => panic!("{words:?}"),
         }
     }
@@ -239,10 +248,35 @@ fn started(words: &[&str]) -> Event {
     }
 }
 
+/// `f1:p1:1:+900000`: a flow, its profile, its first rule and until when; `over` and `quiet` may follow.
+fn note(word: &str) -> Note {
+    let words: Vec<&str> = word.split(':').collect();
+    let [flow, profile, rule, until_ms, more @ ..] = words.as_slice() else {
+        panic!("{word}");
+    };
+    Note {
+        flow: id(flow),
+        profile: (*profile).into(),
+        way: if more.contains(&"quiet") {
+            Way::QuietTab
+        } else {
+            Way::Tab
+        },
+        state_hash: State::new(format!("state-{flow}")).hash(),
+        rule: LASTING + rule.parse::<u32>().unwrap(),
+        until_ms: START + until_ms.parse::<u64>().unwrap(),
+        over: more.contains(&"over"),
+    }
+}
+
+/// `503 retry-after=120 body…`
 fn response(status: &str, words: &[&str]) -> HttpResponse {
+    let after = words.first().and_then(|word| word.strip_prefix("retry-after="));
+    let words = &words[usize::from(after.is_some())..];
+    let headers = after.map(|value| ("retry-after".to_owned(), value.replace('_', " ")));
     HttpResponse {
         status: status.parse().unwrap_or_else(|_| panic!("{status} is no status")),
-        headers: Vec::new(),
+        headers: headers.into_iter().collect(),
         body: words.join(" ").into_bytes(),
         truncated: false,
     }
@@ -276,7 +310,7 @@ fn said(finding: &Finding) -> String {
 }
 
 fn effect_line(effect: &Effect) -> String {
-    let ids = |ids: Vec<u32>| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let ids = |ids: Vec<u32>| ids.into_iter().map(rule_name).collect::<Vec<_>>().join(" ");
     match effect {
         Effect::Persist => "persist".into(),
         Effect::OpenTab { flow, active } => {
@@ -308,6 +342,15 @@ fn effect_line(effect: &Effect) -> String {
         Effect::ShowResult { flow, beside } => format!("show result {} beside {}", flow.0, beside.0),
         Effect::CloseTab(tab) => format!("close tab {}", tab.0),
         Effect::SetAlarm(at_ms) => format!("alarm {}", at_ms.map_or("none".into(), after)),
+    }
+}
+
+/// A rule that outlives the session is called by its flow's first one: `*1`.
+fn rule_name(id: u32) -> String {
+    if Rule::lasts(id) {
+        format!("*{}", id - LASTING)
+    } else {
+        id.to_string()
     }
 }
 
@@ -382,7 +425,7 @@ fn flow_line(flow: &Flow) -> String {
 fn kept(engine: &Engine) -> Vec<String> {
     let mut lines: Vec<String> = engine.flows.iter().map(flow_line).collect();
     for guard in &engine.guards {
-        let rules: Vec<String> = guard.rules.iter().map(ToString::to_string).collect();
+        let rules: Vec<String> = guard.rules.iter().copied().map(rule_name).collect();
         let redeemed = if guard.redeemed { ", redeemed" } else { "" };
         let line = format!(
             "guard of {}: {} until {}{redeemed}",
@@ -391,6 +434,23 @@ fn kept(engine: &Engine) -> Vec<String> {
             after(guard.until_ms)
         );
         lines.push(line);
+    }
+    for note in &engine.notes {
+        let Note {
+            flow,
+            profile,
+            way,
+            rule,
+            until_ms,
+            over,
+            ..
+        } = note;
+        let over = if *over { ", over" } else { "" };
+        let (rule, until) = (rule_name(*rule), after(*until_ms));
+        lines.push(format!(
+            "note of {} of {profile}: {way:?}, {rule} until {until}{over}",
+            flow.0
+        ));
     }
     for ended in &engine.ended {
         let steps: Vec<String> = ended

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 use serde_json::{Value, json};
-use tokenkeep::flow::{Engine, Event, Flow, FlowId, NewFlow, Snapshot, TabId};
+use tokenkeep::flow::{Engine, Event, Flow, FlowId, NewFlow, Rule, Snapshot, TabId};
 use tokenkeep::oauth::{ClientSecret, CodeVerifier, RedirectUri, Scopes, State};
 use tokenkeep::profile::{Look, Profile};
 use tokenkeep::provider::{self, OriginPolicy, Provider};
@@ -91,6 +91,31 @@ fn what_stands_while_a_flow_waits() {
     assert!(regex.is_match("https://app.tokenkeep.test/call.back?code=c&state=canary-state-1"));
     assert!(!regex.is_match("https://app.tokenkeep.test/call.back?code=c&state=canary-state-2"));
 
+    let lasting = flow.lasting_rule();
+    let (rule, regex) = taken_apart(&lasting);
+    let elsewhere = condition(json!({"excludedRequestDomains": ["www.linkedin.com"]}));
+    assert_eq!(
+        rule,
+        json!({"id": 1_000_000_000 + flow.rule, "priority": 1, "action": block, "condition": elsewhere})
+    );
+    assert!(Rule::lasts(lasting.id) && !rules.iter().any(|rule| Rule::lasts(rule.id)));
+    // It stands on the disk: nothing in it says whose flow it is of.
+    assert!(!regex.as_str().contains("tokenkeep"));
+    for callback in [
+        "http://localhost:1/?state=canary-state-1",
+        "https://x.test/a?code=c&state=canary-state-1#f",
+    ] {
+        assert!(regex.is_match(callback), "{callback}");
+    }
+    for other in [
+        "https://x.test/a?code=c&state=canary-state-12",
+        "https://x.test/a?code=c&substate=canary-state-1",
+        "https://x.test/state=canary-state-1",
+        "https://x.test/a?code=c#&state=canary-state-1",
+    ] {
+        assert!(!regex.is_match(other), "{other}");
+    }
+
     let (rule, regex) = taken_apart(origin);
     let remove = json!({"type": "modifyHeaders", "requestHeaders": [{"header": "origin", "operation": "remove"}]});
     let own =
@@ -150,13 +175,14 @@ fn no_two_flows_own_one_rule() {
     for name in ["f1", "f2", "f3"] {
         let flow = flow(name, "linkedin", &mut engine);
         let own = flow.rule_ids();
-        assert_eq!(own, [flow.rule, flow.rule + 1, flow.rule + 2, flow.rule + 3]);
+        let [.., lasting] = own;
+        assert_eq!(own, [flow.rule, flow.rule + 1, flow.rule + 2, flow.rule + 3, lasting]);
         let mut used: Vec<u32> = flow.rules(TabId(7)).iter().map(|rule| rule.id).collect();
-        used.push(flow.code_rule("c").id);
+        used.extend([flow.code_rule("c").id, flow.lasting_rule().id]);
         assert!(used.iter().all(|id| own.contains(id)));
         ids.extend(own);
     }
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), 3 * Flow::RULES as usize);
+    assert_eq!(ids.len(), 3 * (Flow::RULES as usize + 1));
 }

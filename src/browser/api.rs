@@ -135,6 +135,10 @@ extern "C" {
     pub(super) fn update_session_rules(this: &DeclarativeNetRequest, options: &Object) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, js_name = getSessionRules)]
     pub(super) fn get_session_rules(this: &DeclarativeNetRequest) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = updateDynamicRules)]
+    pub(super) fn update_dynamic_rules(this: &DeclarativeNetRequest, options: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getDynamicRules)]
+    pub(super) fn get_dynamic_rules(this: &DeclarativeNetRequest) -> Result<Promise, JsValue>;
 
     /// `crypto`, in pages and workers alike.
     pub(super) type Crypto;

@@ -72,6 +72,16 @@ impl Failure {
             && (error == "invalid_grant" || (error == "invalid_request" && said.contains(DEAD_REFRESH_TOKEN)))
     }
 
+    /// Whether no whole answer came: the network was away, as a rule, or the server.
+    #[must_use]
+    pub fn reached_nobody(&self) -> bool {
+        let Self::Transport(error) = self else { return false };
+        matches!(
+            error,
+            TransportError::Timeout | TransportError::Cut | TransportError::Unreachable { .. }
+        )
+    }
+
     /// Whether the token endpoint read the request and refused it. A server that is down, or has enough of us, may have
     /// done what was asked all the same.
     #[must_use]

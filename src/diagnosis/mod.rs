@@ -111,7 +111,7 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String], grant:
         Failure::TabClosed => plain("tab_closed"),
         Failure::Cancelled => plain("cancelled"),
         Failure::TimedOut => plain("timed_out"),
-        Failure::Interrupted => plain("interrupted"),
+        Failure::Interrupted => interrupted(),
         Failure::OutcomeUnknown => plain("outcome_unknown"),
         Failure::TooManyFlows => plain("too_many_flows"),
         Failure::NeedsClick => plain("needs_click"),
@@ -174,6 +174,20 @@ pub fn diagnose_renewal(failure: &Failure, provider: &Provider, hosts: &[String]
 
 fn list(hosts: &[String]) -> String {
     hosts.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// A flow that the browser took away, with the worker or with the whole session.
+#[must_use]
+pub fn interrupted() -> Finding {
+    plain("interrupted")
+}
+
+impl Finding {
+    /// Whether it is [`interrupted`].
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.code == "interrupted"
+    }
 }
 
 fn plain(code: &'static str) -> Finding {

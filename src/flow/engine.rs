@@ -2,7 +2,9 @@
 
 use url::Url;
 
-use crate::diagnosis::{Failure, Finding, Fix, Grant, Needed, TransportError, diagnose, diagnose_renewal, error_page};
+use crate::diagnosis::{
+    Failure, Finding, Fix, Grant, Needed, TransportError, diagnose, diagnose_renewal, error_page, interrupted,
+};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
 use crate::oauth::secret::{AuthorizationCode, State};
@@ -13,8 +15,9 @@ use crate::provider::{GrantType, RefreshTokens};
 
 use super::effect::Effect;
 use super::event::{Event, NewFlow};
-use super::record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
+use super::record::{Ended, Flow, FlowId, Guard, Note, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 use super::rules::Rule;
+use super::schedule::{asked_back_ms, unreached_ms};
 use super::{
     ANSWER_WITHIN_MS, FLOWS_AT_MOST, GUARDS_AT_MOST, LOOK_MS, QUIET_DEADLINE_MS, REDIRECT_DEADLINE_MS,
     REFRESHES_AT_MOST, RETRY_MS, RETRY_WITHOUT_PERSON_MS, WAKE_MS,
@@ -36,13 +39,16 @@ pub struct Engine {
     pub ended: Vec<Ended>,
     /// Callbacks that stay blocked.
     pub guards: Vec<Guard>,
+    /// What stands in `storage.local`, too.
+    pub notes: Vec<Note>,
 }
 record!(Engine {
     v,
     next_rule,
     flows,
     ended,
-    guards
+    guards,
+    notes
 });
 
 impl Default for Engine {
@@ -61,6 +67,7 @@ impl Engine {
             flows: Vec::new(),
             ended: Vec::new(),
             guards: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -143,12 +150,13 @@ impl Engine {
     /// When to renew a profile's token again after the last renewal failed, if it did, in milliseconds of the Unix epoch.
     #[must_use]
     pub fn renewal_retry_ms(&self, profile: &str) -> Option<u64> {
-        let ended = self.ended_of(profile).filter(|ended| ended.renewal)?;
-        let after_ms = match ended.finding.as_ref()?.fix {
-            Fix::AuthorizeAgain => RETRY_WITHOUT_PERSON_MS,
-            _ => RETRY_MS,
-        };
-        Some(ended.at_ms + after_ms)
+        self.ended_of(profile)?.again_ms
+    }
+
+    /// Whether a renewal waits for a network.
+    #[must_use]
+    pub fn waits_for_network(&self) -> bool {
+        self.ended.iter().any(|ended| ended.tries > 0)
     }
 
     /// Rule ids that belong to something here.
@@ -193,6 +201,8 @@ impl Turn<'_> {
             Event::ProfileDeleted { profile, for_good } => self.profile_deleted(&profile, for_good),
             Event::Lock => self.lock(),
             Event::Tick => {}
+            Event::Online => self.online(),
+            Event::SessionLost { notes } => self.session_lost(notes),
             Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
             Event::EffectFailed { flow, what, message } => {
                 self.fail(&flow, Failure::Refused { what, message });
@@ -205,6 +215,14 @@ impl Turn<'_> {
         if !self.changed {
             return self.effects;
         }
+        let Engine {
+            flows, guards, notes, ..
+        } = self.engine;
+        // A code that is used up needs no note.
+        notes.retain(|note| {
+            let guarded = guards.iter().any(|guard| guard.flow == note.flow && !guard.redeemed);
+            guarded || flows.iter().any(|flow| flow.id == note.flow)
+        });
         let mut effects = self.first;
         effects.push(Effect::Persist);
         // Before the rest: a worker that dies in the middle of it is woken again.
@@ -263,6 +281,7 @@ impl Turn<'_> {
             permitted,
         } = new;
         let profile = snapshot.profile.id.as_str();
+        let tries = self.engine.ended_of(profile).map_or(0, |ended| ended.tries);
         self.engine.ended.retain(|ended| ended.profile != profile);
         let rule = self.engine.next_rule;
         self.engine.next_rule = rule.saturating_add(Flow::RULES);
@@ -281,6 +300,8 @@ impl Turn<'_> {
             quiet_tab,
             setback: None,
             superseded: false,
+            tries,
+            again_ms: None,
             rule,
             phase: Phase::AwaitingPermission,
             steps: Vec::new(),
@@ -373,7 +394,7 @@ impl Turn<'_> {
     }
 
     /// The request is over; a redirect's address comes by itself, before or after this.
-    fn asked(&mut self, id: &FlowId, answer: Result<Option<u16>, TransportError>) {
+    fn asked(&mut self, id: &FlowId, answer: Result<Option<HttpResponse>, TransportError>) {
         if !self
             .engine
             .flow(id)
@@ -383,8 +404,9 @@ impl Turn<'_> {
         }
         match answer {
             Ok(None) => {}
-            Ok(Some(status)) if status == 429 || status >= 500 => {
-                let message = ["HTTP ", &status.to_string()].concat();
+            Ok(Some(page)) if page.status == 429 || page.status >= 500 => {
+                let message = ["HTTP ", &page.status.to_string()].concat();
+                self.sent_away(id, &page);
                 self.fail(id, Failure::Transport(TransportError::Unreachable { message }));
             }
             Ok(Some(_)) => self.needs_person(id),
@@ -521,6 +543,16 @@ impl Turn<'_> {
             return;
         };
         flow.phase = Phase::AwaitingRedirect { tab, navigated: false };
+        let note = Note {
+            flow: id.clone(),
+            profile: flow.profile().to_owned(),
+            way: flow.way,
+            state_hash: flow.state.hash(),
+            rule: flow.lasting_rule().id,
+            until_ms: flow.deadline_ms.saturating_add(flow.snapshot.code_lifetime_ms()),
+            over: false,
+        };
+        self.engine.notes.push(note);
         self.changed = true;
         self.arm_and_navigate(id, tab);
     }
@@ -529,11 +561,7 @@ impl Turn<'_> {
     fn arm_and_navigate(&mut self, id: &FlowId, tab: TabId) {
         let Some(flow) = self.engine.flow(id) else { return };
         let url = flow.authorization_url();
-        let rules = flow.rules(tab);
-        self.push(Effect::AddRules {
-            flow: id.clone(),
-            rules,
-        });
+        self.add_rules(id, tab);
         self.push(Effect::Navigate {
             flow: id.clone(),
             tab,
@@ -541,13 +569,20 @@ impl Turn<'_> {
         });
     }
 
+    fn add_rules(&mut self, id: &FlowId, tab: TabId) {
+        let Some(flow) = self.engine.flow(id) else { return };
+        for rules in [vec![flow.lasting_rule()], flow.rules(tab)] {
+            let flow = id.clone();
+            self.effects.push(Effect::AddRules { flow, rules });
+        }
+    }
+
     /// Sets the rules again if the browser does not hold them: the flow was ended, and that could not be written.
     fn rearm(&mut self, id: &FlowId, tab: TabId, held: &[u32]) {
         let Some(flow) = self.engine.flow(id) else { return };
         let rules = flow.rules(tab);
-        if !rules.iter().all(|rule| held.contains(&rule.id)) {
-            let flow = id.clone();
-            self.push(Effect::AddRules { flow, rules });
+        if !rules.iter().all(|rule| held.contains(&rule.id)) || !held.contains(&flow.lasting_rule().id) {
+            self.add_rules(id, tab);
         }
     }
 
@@ -570,6 +605,7 @@ impl Turn<'_> {
 
     fn request_failed(&mut self, url: &Url, tab: TabId) {
         let Some(id) = self.flow_of_callback(url, tab) else {
+            self.lost_callback(url, tab);
             return;
         };
         let Some(flow) = self.engine.flow_mut(&id) else {
@@ -601,6 +637,28 @@ impl Turn<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The callback of a flow that went with the session: the person still finds our page where its tab was.
+    fn lost_callback(&mut self, url: &Url, tab: TabId) {
+        let state_hash = state_of(url).map(|state| State::new(state).hash());
+        let mut notes = self.engine.notes.iter();
+        let Some(note) = notes.find(|note| Some(&note.state_hash) == state_hash.as_ref()) else {
+            return;
+        };
+        let ended = self
+            .engine
+            .ended_of(&note.profile)
+            .filter(|ended| ended.flow == note.flow);
+        let finding = ended.and_then(|ended| ended.finding.as_ref());
+        let lost = finding.is_some_and(Finding::is_interrupted);
+        let (flow, quiet) = (note.flow.clone(), note.way == Way::QuietTab);
+        if lost {
+            self.push(Effect::ShowResult { flow, beside: tab });
+        }
+        if lost || quiet {
+            self.push(Effect::CloseTab(tab));
         }
     }
 
@@ -737,6 +795,12 @@ impl Turn<'_> {
             return;
         }
         let date_ms = answer.as_ref().ok().and_then(HttpResponse::date_ms);
+        if let Ok(answer) = &answer {
+            self.sent_away(id, answer);
+        }
+        let Some(flow) = self.engine.flow_mut(id) else {
+            return;
+        };
         let response = match answer {
             Ok(response) => parse_token_response(&response).map_err(|error| {
                 // A server that quotes the request back must not get our secrets onto the page.
@@ -878,10 +942,62 @@ impl Turn<'_> {
         self.engine.ended.clear();
     }
 
+    /// Only a hint: no renewal comes sooner than it would after its first failure.
+    fn online(&mut self) {
+        for ended in self.engine.ended.iter_mut().filter(|ended| ended.tries > 0) {
+            let soonest_ms = self.now_ms.max(ended.at_ms.saturating_add(unreached_ms(0)));
+            ended.again_ms = ended.again_ms.map(|at_ms| at_ms.min(soonest_ms));
+            self.changed = true;
+        }
+    }
+
+    /// Notes when a server that has enough, or is down, would see the flow again. One that does not say is left alone for as long
+    /// as any other failure.
+    fn sent_away(&mut self, id: &FlowId, answer: &HttpResponse) {
+        let now_ms = self.now_ms;
+        if let Some(flow) = self.engine.flow_mut(id)
+            && (answer.status == 429 || answer.status >= 500)
+        {
+            let at_ms = answer.retry_at_ms(now_ms);
+            let again_ms = at_ms.map_or(now_ms + RETRY_MS, |at_ms| asked_back_ms(now_ms, at_ms, id));
+            flow.again_ms = Some(again_ms);
+        }
+    }
+
     fn dismiss(&mut self, profile: &str) {
         let before = self.engine.ended.len();
         self.engine.ended.retain(|ended| ended.profile != profile);
         self.changed |= self.engine.ended.len() != before;
+    }
+
+    /// Whatever was under way is over. The browser still blocks the callbacks, and somebody must know until when.
+    fn session_lost(&mut self, notes: Vec<Note>) {
+        for note in notes {
+            self.changed = true;
+            let next_rule = Rule::in_session(note.rule).saturating_add(Flow::RULES);
+            self.engine.next_rule = self.engine.next_rule.max(next_rule);
+            self.engine.guards.push(Guard {
+                flow: note.flow.clone(),
+                rules: vec![note.rule],
+                until_ms: note.until_ms,
+                redeemed: false,
+            });
+            // A renewal is tried again without a word.
+            if !note.over && note.way == Way::Tab && note.until_ms > self.now_ms {
+                self.engine.ended.push(Ended {
+                    profile: note.profile.clone(),
+                    flow: note.flow.clone(),
+                    renewal: false,
+                    way: note.way,
+                    finding: Some(interrupted()),
+                    steps: Vec::new(),
+                    at_ms: self.now_ms,
+                    tries: 0,
+                    again_ms: None,
+                });
+            }
+            self.engine.notes.push(Note { over: true, ..note });
+        }
     }
 
     fn worker_started(&mut self, stored: &[FlowId], granted: &[(FlowId, bool)], rules: &[u32]) {
@@ -915,7 +1031,7 @@ impl Turn<'_> {
         }
         let owned = self.engine.owned_rules();
         let orphans: Vec<u32> = rules.iter().copied().filter(|rule| !owned.contains(rule)).collect();
-        if let Some(highest) = rules.iter().max() {
+        if let Some(highest) = rules.iter().map(|rule| Rule::in_session(*rule)).max() {
             self.engine.next_rule = self.engine.next_rule.max(highest.saturating_add(1));
         }
         if !orphans.is_empty() {
@@ -992,14 +1108,20 @@ impl Turn<'_> {
 
     /// Keeps the `state` of a flow that is over blocked while a code could still live; which of its rules can go.
     fn guard(&mut self, flow: &Flow, redeemed: bool) -> Vec<u32> {
-        let [tab_rule, origin_rule, guarding @ ..] = flow.rule_ids();
+        let [tab_rule, origin_rule, guarding @ .., lasting_rule] = flow.rule_ids();
         let mut dead = vec![tab_rule, origin_rule];
+        for note in &mut self.engine.notes {
+            note.over |= note.flow == flow.id;
+        }
         // Only an authorization that was begun can have a code.
         let coded = flow.way.has_tab() && !matches!(flow.phase, Phase::AwaitingPermission | Phase::Opening);
         if coded {
+            let mut rules = guarding.to_vec();
+            // A code that is used up needs no guard beyond the session.
+            if redeemed { &mut dead } else { &mut rules }.push(lasting_rule);
             self.engine.guards.push(Guard {
                 flow: flow.id.clone(),
-                rules: guarding.to_vec(),
+                rules,
                 until_ms: self.now_ms + flow.snapshot.code_lifetime_ms(),
                 redeemed,
             });
@@ -1033,11 +1155,18 @@ impl Turn<'_> {
             self.push(Effect::CloseTab(tab));
         }
         self.push(Effect::RemoveRules(dead));
+        let unreached = failure.as_ref().is_some_and(Failure::reached_nobody);
         let finding = failure.map(|failure| match &flow.setback {
             Some(setback) if failure == Failure::NeedsClick => setback.clone(),
             _ => explain(&flow, &failure),
         });
         let renewal = flow.renews.is_some();
+        let unreached = renewal && flow.again_ms.is_none() && unreached;
+        let again_ms = finding.as_ref().filter(|_| renewal).map(|finding| match finding.fix {
+            Fix::AuthorizeAgain => self.now_ms + RETRY_WITHOUT_PERSON_MS,
+            _ if unreached => self.now_ms + unreached_ms(flow.tries),
+            _ => flow.again_ms.unwrap_or(self.now_ms + RETRY_MS),
+        });
         let Snapshot { profile, .. } = flow.snapshot;
         self.engine.ended.retain(|ended| ended.profile != profile.id);
         self.engine.ended.push(Ended {
@@ -1048,6 +1177,8 @@ impl Turn<'_> {
             finding,
             steps: flow.steps,
             at_ms: self.now_ms,
+            tries: if unreached { flow.tries.saturating_add(1) } else { 0 },
+            again_ms,
         });
     }
 }

@@ -6,7 +6,7 @@ use crate::diagnosis::{Needed, TransportError};
 use crate::oauth::http::HttpResponse;
 use crate::oauth::secret::{CodeVerifier, State};
 
-use super::record::{FlowId, Snapshot, StoredToken, TabId};
+use super::record::{FlowId, Note, Snapshot, StoredToken, TabId};
 
 /// A flow that the person asked for.
 #[derive(Clone, Debug)]
@@ -75,8 +75,8 @@ pub enum Event {
     Asked {
         /// The flow.
         flow: FlowId,
-        /// The status of the page that came instead of a redirect, none for a redirect, or why nothing came.
-        answer: Result<Option<u16>, TransportError>,
+        /// The page that came instead of a redirect, none for a redirect, or why nothing came.
+        answer: Result<Option<HttpResponse>, TransportError>,
     },
     /// The authorization endpoint showed a page in a tab that looks like its own error page.
     PageShown {
@@ -116,8 +116,16 @@ pub enum Event {
     },
     /// Storage is being locked: what was not posted ends, and nothing is shown of what ended.
     Lock,
+    /// The device says that it has a network again.
+    Online,
     /// Time went by: an alarm, or any wake.
     Tick,
+    /// The session is gone, with an update of the extension or the end of the browser; comes before
+    /// [`Event::WorkerStarted`].
+    SessionLost {
+        /// What `storage.local` kept of its flows.
+        notes: Vec<Note>,
+    },
     /// A new worker instance: whatever ran in the former one is gone.
     WorkerStarted {
         /// Flows whose token stands in `storage.local`.

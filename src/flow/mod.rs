@@ -19,10 +19,10 @@ pub use check::{Answer, Check, Revocation, Subject, check_hosts};
 pub use effect::Effect;
 pub use engine::Engine;
 pub use event::{Event, NewFlow};
-pub use record::{Ended, Flow, FlowId, Guard, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
+pub use record::{Ended, Flow, FlowId, Guard, Note, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
 pub use rules::{Rule, RuleAction, RuleCondition};
 pub use schedule::{
-    AT_ONCE, Badge, KnownToken, LOOK_WITHIN_MS, NEXT_MS, Plan, RETRY_MS, RETRY_WITHOUT_PERSON_MS, Reminded,
+    AT_ONCE, BEGUN_MS, Badge, KnownToken, LOOK_WITHIN_MS, NEXT_MS, Plan, RETRY_MS, RETRY_WITHOUT_PERSON_MS, Reminded,
 };
 
 /// How long a person may take between the click and the redirect: 15 minutes, then the flow is given up.

@@ -189,6 +189,10 @@ pub struct Flow {
     pub setback: Option<Finding>,
     /// Whether the person authorized anew meanwhile: the answer is waited for, and not stored over the newer token.
     pub superseded: bool,
+    /// How often in a row the renewals before it reached nobody.
+    pub tries: u32,
+    /// When the server that it reached would see it again, in milliseconds of the Unix epoch; none when that said nothing.
+    pub again_ms: Option<u64>,
     /// Its first rule id; it owns [`Flow::RULES`] of them.
     pub rule: u32,
     /// Where it stands.
@@ -213,6 +217,8 @@ record!(Flow {
     quiet_tab,
     setback,
     superseded,
+    tries,
+    again_ms,
     rule,
     phase,
     steps,
@@ -238,6 +244,10 @@ pub struct Ended {
     pub steps: Vec<Step>,
     /// When, in milliseconds of the Unix epoch.
     pub at_ms: u64,
+    /// How often in a row a renewal has reached nobody.
+    pub tries: u32,
+    /// When to try again what failed, in milliseconds of the Unix epoch; none where nothing renews by itself.
+    pub again_ms: Option<u64>,
 }
 record!(Ended {
     profile,
@@ -246,7 +256,9 @@ record!(Ended {
     way,
     finding,
     steps,
-    at_ms
+    at_ms,
+    tries,
+    again_ms
 });
 
 /// Keeps blocking one flow's callback after the flow ended, so that Back, Reload or a reopened tab can't bring its code
@@ -267,6 +279,35 @@ record!(Guard {
     rules,
     until_ms,
     redeemed
+});
+
+/// What `storage.local` keeps of a flow in a tab while its code could live: an update of the extension, or the end of the
+/// browser, takes the session away and leaves the tab. It is no secret, and readable while all else is sealed.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// The flow.
+    pub flow: FlowId,
+    /// The profile's id.
+    pub profile: String,
+    /// [`Way::Tab`] or [`Way::QuietTab`].
+    pub way: Way,
+    /// By which its callback is known: [`State::hash`].
+    pub state_hash: String,
+    /// The id of its rule that the browser keeps: [`Flow::lasting_rule`].
+    pub rule: u32,
+    /// Until when a code could live, in milliseconds of the Unix epoch.
+    pub until_ms: u64,
+    /// Whether the flow has ended, and nobody needs to be told.
+    pub over: bool,
+}
+record!(Note {
+    flow,
+    profile,
+    way,
+    state_hash,
+    rule,
+    until_ms,
+    over
 });
 
 /// A token as it stands in `storage.local`, with the flow that brought it: after a kill it tells a finished exchange

@@ -1,5 +1,6 @@
 //! The declarativeNetRequest session rules of a flow, as the browsers take them.
 
+use crate::oauth::redirect_uri::escape;
 use crate::plain::{Members, Plain};
 
 use super::record::{Flow, TabId};
@@ -49,6 +50,8 @@ pub struct RuleCondition {
     pub resource_types: Vec<&'static str>,
     /// Only these tabs.
     pub tab_ids: Option<Vec<TabId>>,
+    /// Not to these hosts, nor to those below them.
+    pub excluded_request_domains: Option<Vec<String>>,
     /// Only these methods.
     pub request_methods: Option<Vec<&'static str>>,
     /// Only requests of this extension: `browser` puts the extension's own host in.
@@ -57,7 +60,22 @@ pub struct RuleCondition {
     pub own_requests_only: bool,
 }
 
+/// From this number on, ids are those of rules that the browser keeps when the session ends.
+const LASTING: u32 = 1_000_000_000;
+
 impl Rule {
+    /// Whether a rule of this id outlives the session: a dynamic rule, which stays through updates and restarts.
+    #[must_use]
+    pub fn lasts(id: u32) -> bool {
+        id >= LASTING
+    }
+
+    /// The id of a session rule that is not below this one; that of a lasting rule is by its flow's.
+    #[must_use]
+    pub(super) fn in_session(id: u32) -> u32 {
+        id % LASTING
+    }
+
     /// As `declarativeNetRequest.updateSessionRules` takes it. What is none is left out: the browsers take no null.
     #[must_use]
     pub fn to_plain(&self) -> Plain {
@@ -75,6 +93,7 @@ impl Rule {
             is_url_filter_case_sensitive,
             resource_types,
             tab_ids,
+            excluded_request_domains,
             request_methods,
             initiator_domains,
             own_requests_only: _,
@@ -84,6 +103,7 @@ impl Rule {
         condition.put("isUrlFilterCaseSensitive", is_url_filter_case_sensitive);
         condition.put_plain("resourceTypes", texts(resource_types));
         condition.put_some("tabIds", tab_ids.as_ref());
+        condition.put_some("excludedRequestDomains", excluded_request_domains.as_ref());
         if let Some(names) = request_methods {
             condition.put_plain("requestMethods", texts(names));
         }
@@ -115,10 +135,10 @@ fn texts(texts: &[&str]) -> Plain {
 }
 
 impl Flow {
-    /// How many rule ids a flow owns: its tab's, the token request's, its `state`'s and a stray code's.
+    /// How many ids of session rules a flow owns: its tab's, the token request's, its `state`'s and a stray code's.
     pub const RULES: u32 = 4;
 
-    /// All that stand while it waits for the redirect.
+    /// All of the session that stand while it waits for the redirect.
     #[must_use]
     pub fn rules(&self, tab: TabId) -> Vec<Rule> {
         let mut rules = vec![self.tab_rule(tab), self.state_rule()];
@@ -152,6 +172,24 @@ impl Flow {
                         .redirect_uri
                         .rule_regex_with("state", self.state.expose()),
                 ),
+                ..RuleCondition::default()
+            },
+        )
+    }
+
+    /// Blocks what carries this flow's `state` wherever it goes but to the provider, and is kept by the browser when an
+    /// update of the extension takes session and session rules away. It stands on the disk, so it does not say whose it is.
+    #[must_use]
+    pub fn lasting_rule(&self) -> Rule {
+        let endpoint = self.snapshot.provider.authorization_endpoint_url();
+        let mut regex = r"^[^?#]*\?([^#]*&)?state=".to_owned();
+        escape(&mut regex, self.state.expose());
+        regex.push_str("([&#]|$)");
+        block(
+            LASTING.saturating_add(self.rule),
+            RuleCondition {
+                regex_filter: Some(regex),
+                excluded_request_domains: endpoint.url().host_str().map(|host| vec![host.to_owned()]),
                 ..RuleCondition::default()
             },
         )
@@ -201,9 +239,9 @@ impl Flow {
 
     /// The ids this flow owns.
     #[must_use]
-    pub fn rule_ids(&self) -> [u32; 4] {
+    pub fn rule_ids(&self) -> [u32; 5] {
         // What a damaged record makes of it, the browser refuses.
-        [0, 1, 2, 3].map(|own| self.rule.saturating_add(own))
+        [0, 1, 2, 3, LASTING].map(|own| self.rule.saturating_add(own))
     }
 }
 

@@ -16,6 +16,31 @@ const COUNTED_DAYS: u64 = 14;
 /// How long a renewal that failed, or could not start, waits for the next try.
 pub const RETRY_MS: u64 = 3_600_000;
 
+/// The same for one that reached nobody: sooner at first, and then as seldom.
+const UNREACHED_MS: [u64; 4] = [60_000, 300_000, 900_000, RETRY_MS];
+
+/// When to look whether a renewal that was begun has come through.
+pub const BEGUN_MS: u64 = UNREACHED_MS[0];
+
+/// How long after a renewal that reached nobody for the `tries`th time in a row the next one comes.
+#[must_use]
+pub(super) fn unreached_ms(tries: u32) -> u64 {
+    let [.., longest] = UNREACHED_MS;
+    usize::try_from(tries).map_or(longest, |tries| *UNREACHED_MS.get(tries).unwrap_or(&longest))
+}
+
+/// When to come back to a server that says when: not before that, within a day, and up to a tenth later, so that those who were
+/// sent away together do not come back together. The flow's name is random.
+#[must_use]
+pub(super) fn asked_back_ms(now_ms: u64, at_ms: u64, flow: &FlowId) -> u64 {
+    let wait_ms = at_ms.saturating_sub(now_ms).clamp(UNREACHED_MS[0], DAY_MS);
+    let random = flow
+        .0
+        .bytes()
+        .fold(0, |sum: u64, byte| (sum * 31 + u64::from(byte)) % 1009);
+    now_ms + wait_ms + wait_ms / 10 * random / 1009
+}
+
 /// The same for one that wants the person, who may sign in at the provider meanwhile, or may not.
 pub const RETRY_WITHOUT_PERSON_MS: u64 = 86_400_000;
 
@@ -164,6 +189,8 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const NOW: u64 = 1_700_000_000_000;
@@ -255,6 +282,30 @@ mod tests {
         assert_eq!((failed.due.len(), failed.wake_ms), (0, NOW + RETRY_MS));
         assert_eq!(failed.badge, Badge::Days(5));
         assert_eq!(plan(NOW + RETRY_MS, Some(NOW + RETRY_MS)).due, ["a"]);
+    }
+
+    #[test]
+    fn what_reaches_nobody_is_tried_ever_later() {
+        let minutes = |tries| unreached_ms(tries) / 60_000;
+        assert_eq!([0, 1, 2, 3, 4, u32::MAX].map(minutes), [1, 5, 15, 60, 60, 60]);
+    }
+
+    #[test]
+    fn nobody_comes_back_too_soon_or_all_at_once() {
+        let name = |number: u64| FlowId(format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        for (wait_ms, least_ms) in [(0, 60_000), (7_200_000, 7_200_000), (90 * DAY_MS, DAY_MS)] {
+            let waits = (0..1000).map(|number| asked_back_ms(NOW, NOW + wait_ms, &name(number)) - NOW);
+            let waits: Vec<u64> = waits.collect();
+            assert!(
+                waits
+                    .iter()
+                    .all(|wait| (least_ms..least_ms + least_ms / 10).contains(wait))
+            );
+            // In each tenth of the time somebody.
+            let tenths: BTreeSet<u64> = waits.iter().map(|wait| (wait - least_ms) * 100 / least_ms).collect();
+            assert_eq!(tenths.len(), 10, "{wait_ms}");
+        }
+        assert_eq!(asked_back_ms(NOW, 0, &name(0)), asked_back_ms(NOW, NOW, &name(0)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::oauth::text::{self, clean, html_unescape, without_tokens};
 use crate::oauth::token::{TokenError, TokenResponse, parse_token_response};
 use crate::plain::{Plain, record};
 
-use super::{Effect, Ended, Engine, Event, Flow, FlowId, NewFlow, Phase, Snapshot};
+use super::{Effect, Ended, Engine, Event, Flow, FlowId, NewFlow, Phase, Rule, Snapshot};
 
 /// Traces kept of a profile.
 pub const TRACES_AT_MOST: usize = 5;
@@ -92,6 +92,10 @@ impl Trace {
             detail: cut(detail, room),
         });
     }
+}
+
+fn status(answer: &HttpResponse) -> String {
+    line("status", &answer.status.to_string())
 }
 
 /// At most `room` bytes of a text, and a sign where something is missing.
@@ -171,15 +175,13 @@ impl Recorder {
             }
             Event::Asked { flow, answer } => {
                 let detail = match (answer, engine.flow(flow)) {
-                    (Ok(Some(status)), _) => line("status", &status.to_string()),
+                    (Ok(Some(page)), _) => status(page),
                     (Err(error), Some(known)) => not_answered(error, &self.secrets(known)),
                     _ => String::new(),
                 };
                 self.add(flow, now_ms, "silent_answer", &detail);
             }
-            Event::PageRead { flow, answer } => {
-                self.add(flow, now_ms, "page_read", &line("status", &answer.status.to_string()));
-            }
+            Event::PageRead { flow, answer } => self.add(flow, now_ms, "page_read", &status(answer)),
             Event::TabRemoved(_) => {
                 if let Some(flow) = flow_of(engine, event) {
                     self.add(&flow.id, now_ms, "tab_closed", "");
@@ -219,7 +221,13 @@ impl Recorder {
                 self.pending.retain(|trace| trace.profile != *profile);
                 self.before.retain(|trace| trace.profile != *profile);
             }
-            Event::Navigated(_) | Event::PageShown { .. } | Event::Dismiss(_) | Event::Lock | Event::Tick => {}
+            Event::Navigated(_)
+            | Event::PageShown { .. }
+            | Event::Dismiss(_)
+            | Event::Lock
+            | Event::Tick
+            | Event::Online
+            | Event::SessionLost { .. } => {}
         }
     }
 
@@ -227,7 +235,8 @@ impl Recorder {
     pub fn after(&mut self, engine: &Engine, now_ms: u64, effects: &[Effect]) {
         for effect in effects {
             match effect {
-                Effect::AddRules { flow, rules } => {
+                // The one that outlives the session is set just before the others.
+                Effect::AddRules { flow, rules } if !rules.iter().any(|rule| Rule::lasts(rule.id)) => {
                     self.add(flow, now_ms, "rules_set", &line("rules", &rules.len().to_string()));
                 }
                 Effect::Navigate { flow, url, .. } => {

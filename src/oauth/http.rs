@@ -103,6 +103,17 @@ impl fmt::Debug for HttpRequest {
     }
 }
 
+fn seconds(value: &str) -> Option<u64> {
+    let is_seconds = (1..10).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit());
+    is_seconds.then(|| value.parse().ok())?
+}
+
+fn http_date_ms(value: &str) -> Option<u64> {
+    let date = httpdate::parse_http_date(value).ok()?;
+    let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+    since.as_millis().try_into().ok()
+}
+
 /// A response as it was read. `Debug` shows the length of the body only: a token may be inside.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpResponse {
@@ -129,9 +140,7 @@ impl HttpResponse {
     /// `Date`, in milliseconds of the Unix epoch; none where it is missing or no date (RFC 9110 section 6.6.1).
     #[must_use]
     pub fn date_ms(&self) -> Option<u64> {
-        let date = httpdate::parse_http_date(self.header("date")?).ok()?;
-        let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
-        since.as_millis().try_into().ok()
+        http_date_ms(self.header("date")?)
     }
 
     /// `Retry-After` as it was written, with its name; none where it is neither seconds nor a date (RFC 9110 section
@@ -139,8 +148,19 @@ impl HttpResponse {
     #[must_use]
     pub fn retry_after(&self) -> Option<String> {
         let value = self.header("retry-after")?.trim();
-        let is_seconds = (1..10).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit());
-        (is_seconds || httpdate::parse_http_date(value).is_ok()).then(|| ["Retry-After: ", value].concat())
+        (seconds(value).is_some() || http_date_ms(value).is_some()).then(|| ["Retry-After: ", value].concat())
+    }
+
+    /// When to come back by `Retry-After`, in milliseconds of the Unix epoch. A date is read by the server's own clock,
+    /// where the answer shows it.
+    #[must_use]
+    pub fn retry_at_ms(&self, now_ms: u64) -> Option<u64> {
+        let value = self.header("retry-after")?.trim();
+        let wait_ms = match seconds(value) {
+            Some(seconds) => seconds * 1000,
+            None => http_date_ms(value)?.saturating_sub(self.date_ms().unwrap_or(now_ms)),
+        };
+        Some(now_ms.saturating_add(wait_ms))
     }
 
     /// Whether the status is one of success.
@@ -261,7 +281,32 @@ mod tests {
             };
             let expected = is_one.then(|| format!("Retry-After: {}", value.trim()));
             assert_eq!(response.retry_after(), expected, "{value}");
+            assert_eq!(response.retry_at_ms(7).is_some(), is_one, "{value}");
         }
+    }
+
+    #[test]
+    fn the_time_to_come_back_is_by_the_servers_clock_where_it_shows_one() {
+        const NOW_MS: u64 = 784_111_777_000;
+        let at_ms = |value: &str, date: Option<&str>| {
+            let headers = [("retry-after", Some(value)), ("date", date)];
+            let headers = headers.into_iter();
+            let response = HttpResponse {
+                status: 503,
+                headers: headers
+                    .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+                    .collect(),
+                body: Vec::new(),
+                truncated: false,
+            };
+            response.retry_at_ms(NOW_MS).unwrap() - NOW_MS
+        };
+        let (date, hour_later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 09:49:37 GMT");
+        assert_eq!(at_ms("120", Some(date)), 120_000);
+        assert_eq!(at_ms(hour_later, None), 3_600_000);
+        assert_eq!(at_ms(hour_later, Some(date)), 3_600_000);
+        assert_eq!(at_ms(hour_later, Some("Sun, 06 Nov 1994 09:48:37 GMT")), 60_000);
+        assert_eq!(at_ms(date, Some(hour_later)), 0, "it is over");
     }
 
     #[test]

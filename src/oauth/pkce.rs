@@ -20,6 +20,12 @@ impl State {
     pub fn from_entropy(entropy: &[u8; 32]) -> Self {
         Self::new(URL_SAFE_NO_PAD.encode(entropy))
     }
+
+    /// By which it is known again where it must not stand itself: SHA-256, of 32 random bytes.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(self.expose()))
+    }
 }
 
 /// `code_challenge` with `code_challenge_method=S256`.

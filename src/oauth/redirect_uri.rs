@@ -155,7 +155,7 @@ impl From<RedirectUri> for String {
 }
 
 /// Escapes what RE2 and JavaScript's regular expressions both read as syntax.
-fn escape(regex: &mut String, literal: &str) {
+pub(crate) fn escape(regex: &mut String, literal: &str) {
     for c in literal.chars() {
         if matches!(
             c,

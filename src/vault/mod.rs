@@ -44,6 +44,8 @@ pub const ENGINE_KEY: &str = "engine";
 pub const SETTINGS_KEY: &str = "settings";
 /// Key of the list of [`Reminded`](crate::flow::Reminded) in `storage.local`.
 pub const REMINDED_KEY: &str = "reminded";
+/// Key of the list of [`Note`](crate::flow::Note)s in `storage.local`.
+pub const NOTES_KEY: &str = "notes";
 /// Key of the [`VaultRecord`](lock::VaultRecord) in `storage.local`.
 pub const VAULT_KEY: &str = "vault";
 /// Key of the [`OpenKey`](lock::OpenKey) in `storage.session`.
@@ -125,7 +127,7 @@ pub fn own_keys(id: &str) -> [String; 5] {
 /// Whether the record before the last one is kept: not where the next test or flow replaces what is lost.
 #[must_use]
 pub fn has_former(key: &str) -> bool {
-    ![TRACES, CHECK, REMINDED_KEY, WIPE_KEY]
+    ![TRACES, CHECK, REMINDED_KEY, WIPE_KEY, NOTES_KEY]
         .iter()
         .any(|kind| key.starts_with(kind))
 }
@@ -141,6 +143,7 @@ pub fn stays_open(key: &str) -> bool {
         KEYS_KEY,
         DAMAGE_KEY,
         WIPE_KEY,
+        NOTES_KEY,
     ]
     .contains(&key.trim_start_matches('~'))
 }
@@ -387,7 +390,7 @@ mod tests {
 
     #[test]
     fn what_is_needed_while_locked_stays_open() {
-        for key in ["schema", "settings", "vault", "waiting", "keys", "damage"] {
+        for key in ["schema", "settings", "vault", "waiting", "keys", "damage", "notes"] {
             assert!(stays_open(key) && stays_open(&stored::former_key(key)), "{key}");
         }
     }

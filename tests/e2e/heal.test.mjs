@@ -19,7 +19,7 @@ let holder;
 let before;
 
 const precious = (items) =>
-  Object.fromEntries(Object.entries(items).filter(([key]) => !/^~|^(trace|check):|^(reminded|damage)$/.test(key)));
+  Object.fromEntries(Object.entries(items).filter(([key]) => !/^~|^(trace|check):|^(reminded|notes|damage)$/.test(key)));
 
 /** Changes the copy; `null` takes a key out. */
 function spoilCopy(tokenkeep, texts) {

@@ -25,6 +25,30 @@ async function renewals() {
   return requests.slice(1);
 }
 
+/** How the last renewal ended, once it did so. */
+function ended(so) {
+  return until('the renewal has ended', async () => {
+    const last = (await on.tokenkeep.engine()).ended[id];
+    return last?.renewal && so(last) && last;
+  });
+}
+
+/** When the tokens are looked at next. */
+async function nextLook() {
+  return (await on.tokenkeep.alarms()).find(({ name }) => name === 'tokens')?.scheduledTime;
+}
+
+/** The time comes at which the renewal is to be tried again. */
+async function timeComes() {
+  await on.browser.killWorker();
+  await on.tokenkeep.page.evaluate(async (profile) => {
+    const { engine } = await chrome.storage.session.get('engine');
+    engine.ended.find((last) => last.profile === profile).again_ms = Date.now();
+    await chrome.storage.session.set({ engine });
+  }, id);
+  await on.tokenkeep.ring();
+}
+
 function badge() {
   return on.tokenkeep.page.evaluate(() => chrome.action.getBadgeText({}));
 }
@@ -161,6 +185,45 @@ describe('without a person', () => {
     }, { timeout: 120_000 });
     assert.equal(most, 4);
     assert.equal((await renewals()).length, all.length);
+  });
+
+  test('a server that says when to come back is not asked before, and then once', async () => {
+    const { tokenkeep, sandbox } = on;
+    await sandbox.fault('token', { kind: 'answer', status: 503, headers: { 'retry-after': '7200' } });
+    await holder.daysLeft(4);
+    await tokenkeep.ring();
+    const { at_ms, again_ms } = await ended((last) => last.finding);
+    const [least, most] = [at_ms + 7_200_000, at_ms + 7_920_000];
+    assert.ok(least <= again_ms && again_ms <= most, `${again_ms - at_ms} ms later`);
+    await tokenkeep.ring();
+    await until('the next look is planned for then', async () => (await nextLook()) === again_ms);
+    assert.equal((await renewals()).length, 1);
+    await timeComes();
+    await holder.renewed();
+    assert.equal((await renewals()).length, 2);
+  });
+
+  test('one that reaches nobody is tried again a minute later, then ever later, and sooner when the network is back', async () => {
+    const { tokenkeep, sandbox, browser } = on;
+    await sandbox.fault('token', { kind: 'cut' }, 2);
+    await holder.daysLeft(4);
+    await tokenkeep.ring();
+    const first = await ended((last) => last.tries === 1);
+    assert.equal(first.again_ms, first.at_ms + 60_000);
+    await tokenkeep.ring();
+    await until('the next look is planned for then', async () => (await nextLook()) === first.again_ms);
+    await timeComes();
+    const second = await ended((last) => last.tries === 2);
+    assert.equal(second.again_ms, second.at_ms + 300_000);
+    await browser.loseNetwork();
+    const { again_ms } = await ended((last) => last.again_ms < second.again_ms);
+    // The look at it is planned anew, and nothing is asked more often than once in a minute.
+    assert.equal(again_ms, second.at_ms + 60_000);
+    await until('the next look is planned for then', async () => (await nextLook()) === again_ms);
+    assert.equal((await renewals()).length, 2);
+    await timeComes();
+    await holder.renewed();
+    assert.equal((await renewals()).length, 3);
   });
 
   for (const [how, spoil] of [

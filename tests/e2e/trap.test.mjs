@@ -36,6 +36,9 @@ test('a trap costs its event and its instance; the next event has a new one, and
     { runtime: new Proxy({ onMessage }, { get: (given, name) => given[name] ?? event }) },
     { get: (given, name) => given[name] ?? area },
   );
+  // What a worker has and this program may not.
+  globalThis.addEventListener ??= () => {};
+  globalThis.navigator ??= {};
   t.after(() => delete globalThis.chrome);
   await import(pathToFileURL(join(folder, 'background.js')));
   const send = (message) => new Promise((resolve) => void listener(message, {}, resolve));

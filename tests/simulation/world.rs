@@ -853,7 +853,7 @@ impl World {
         let answer = match (&to, silent) {
             (Some(_), _) => Ok(None),
             (None, Silent::Timeout) => Err(TransportError::Timeout),
-            (None, _) => Ok(Some(200)),
+            (None, _) => Ok(Some(json(200, String::new()))),
         };
         if let Some(to) = to {
             let to = Url::parse(&to).unwrap();

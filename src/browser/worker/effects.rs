@@ -26,18 +26,31 @@ const SHORTEST_ALARM_MS: i32 = 30_000;
 pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<Option<Event>, JsValue> {
     let (asked, result) = match effect {
         Effect::Persist => {
-            let engine = with(|worker| worker.engine.to_plain());
-            (write(&session(), &[(vault::ENGINE_KEY, engine)]), None)
+            let (engine, notes) = with(|worker| (worker.engine.to_plain(), worker.engine.notes.to_plain()));
+            let written = write(&session(), &[(vault::ENGINE_KEY, engine)]);
+            // It stands there before its tab goes anywhere.
+            if with(|worker| worker.noted != notes) {
+                store(&[(vault::NOTES_KEY, notes.clone())]).await?;
+                with(|worker| worker.noted = notes);
+            }
+            (written, None)
         }
         Effect::OpenTab { flow, active } => {
             let tab = open_tab(active).await?;
             return Ok(Some(Event::TabOpened { flow, tab }));
         }
-        Effect::AddRules { rules, .. } => (add_rules(rules), None),
+        Effect::AddRules { rules, .. } => {
+            let ids: Vec<u32> = rules.iter().map(|rule| rule.id).collect();
+            (change_rules(&ids, rules), None)
+        }
         Effect::RemoveRules(ids) => {
-            let ids: Array = ids.into_iter().map(JsValue::from).collect();
-            let options = object([("removeRuleIds", ids.into())]);
-            (api().declarative_net_request().update_session_rules(&options), None)
+            for lasting in [true, false] {
+                let ids: Vec<u32> = ids.iter().copied().filter(|id| Rule::lasts(*id) == lasting).collect();
+                if !ids.is_empty() {
+                    answer(change_rules(&ids, Vec::new())).await?;
+                }
+            }
+            return Ok(None);
         }
         Effect::Navigate { flow, tab, url } => {
             let properties = object([("url", url.into())]);
@@ -58,7 +71,6 @@ pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<O
         Effect::Ask { flow, url } => {
             spawn_local(async move {
                 let answer = fetch::page(&url, true).await;
-                let answer = answer.map(|page| page.map(|page| page.status));
                 dispatch(Event::Asked { flow, answer }).await;
             });
             return Ok(None);
@@ -121,8 +133,10 @@ async fn open_tab(active: bool) -> Result<TabId, JsValue> {
     tab_id(&property(&tab, "id")).ok_or_else(|| js_sys::Error::new("the new tab has no id").into())
 }
 
-fn add_rules(rules: Vec<Rule>) -> Result<Promise, JsValue> {
-    let ids: Array = rules.iter().map(|rule| JsValue::from(rule.id)).collect();
+/// Takes rules away and sets others: rules of the session, or rules that outlive it.
+fn change_rules(ids: &[u32], rules: Vec<Rule>) -> Result<Promise, JsValue> {
+    let lasting = ids.iter().any(|id| Rule::lasts(*id));
+    let ids: Array = ids.iter().map(|id| JsValue::from(*id)).collect();
     let own_host = Url::parse(&api().runtime().get_url(""))
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned));
@@ -136,7 +150,12 @@ fn add_rules(rules: Vec<Rule>) -> Result<Promise, JsValue> {
         })
         .collect();
     let options = object([("removeRuleIds", ids.into()), ("addRules", to_js(&Plain::List(rules))?)]);
-    api().declarative_net_request().update_session_rules(&options)
+    let api = api().declarative_net_request();
+    if lasting {
+        api.update_dynamic_rules(&options)
+    } else {
+        api.update_session_rules(&options)
+    }
 }
 
 /// Our own page in the place of the flow's tab.

@@ -27,8 +27,8 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 use crate::diagnosis::ERROR_PAGE;
 use crate::flow::trace::Recorder;
-use crate::flow::{Effect, Engine, Event, FlowId, Phase, StoredToken, TabId};
-use crate::plain::Record as _;
+use crate::flow::{Effect, Engine, Event, FlowId, Note, Phase, StoredToken, TabId};
+use crate::plain::{Plain, Record};
 use crate::vault;
 use crate::view::{Command, Reply};
 
@@ -59,6 +59,7 @@ thread_local! {
     static WORKER: RefCell<Worker> = const {
         RefCell::new(Worker {
             engine: Engine::new(),
+            noted: Plain::List(Vec::new()),
             recorder: Recorder::new(),
             starting: None,
             busy: false,
@@ -76,6 +77,8 @@ thread_local! {
 #[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 struct Worker {
     engine: Engine,
+    /// The engine's notes as they stand in `storage.local`.
+    noted: Plain,
     recorder: Recorder,
     starting: Option<Promise>,
     busy: bool,
@@ -112,7 +115,8 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
         "webRequest.onCompleted" => page_shown(&argument).await,
         "tabs.onRemoved" => tab_id(&argument).map(Event::TabRemoved),
         "permissions.onAdded" | "permissions.onRemoved" => Some(permissions_changed().await?),
-        // `alarms.onAlarm`, `runtime.onStartup` and `runtime.onInstalled`: whatever is due is done.
+        "online" => Some(Event::Online),
+        // `start`, `alarms.onAlarm`, `runtime.onStartup` and `runtime.onInstalled`: whatever is due is done.
         _ => Some(Event::Tick),
     };
     if let Some(taken) = taken {
@@ -135,7 +139,8 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     if alarm.as_deref() == Some(CLIPBOARD_ALARM) {
         clipboard::clear().await?;
     }
-    if event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
+    let again = event == "online" && with(|worker| worker.engine.waits_for_network());
+    if again || event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
         look_at_tokens().await?;
     }
     if is_locked() {
@@ -381,8 +386,17 @@ fn start() -> JsFuture {
 async fn load() -> Result<(), JsValue> {
     writing::look_through().await?;
     let records = read(&session(), &vault::SESSION_KEYS).await?;
-    let vault = take_sealing(&records, &read(&local(), &[vault::VAULT_KEY]).await?)?;
-    let engine: Engine = records.get(vault::ENGINE_KEY)?.unwrap_or_default();
+    let open = read(&local(), &[vault::VAULT_KEY, vault::NOTES_KEY]).await?;
+    let vault = take_sealing(&records, &open)?;
+    let engine: Option<Engine> = records.get(vault::ENGINE_KEY)?;
+    // Notes that can't be read are written anew by the next flow.
+    let noted = open.plain(vault::NOTES_KEY).ok().flatten();
+    let noted = noted.unwrap_or(Plain::List(Vec::new()));
+    let lost: Option<Vec<Note>> = match engine {
+        None => Record::from_plain(&noted).ok(),
+        Some(_) => None,
+    };
+    let engine = engine.unwrap_or_default();
     let exchanging: Vec<(FlowId, String)> = engine
         .flows
         .iter()
@@ -400,9 +414,11 @@ async fn load() -> Result<(), JsValue> {
             stored.push(id.clone());
         }
     }
-    let rules: Array = answer(api().declarative_net_request().get_session_rules())
-        .await?
-        .unchecked_into();
+    let rules = api().declarative_net_request();
+    let lasting = rules.get_dynamic_rules();
+    let rules: Array = answer(rules.get_session_rules()).await?.unchecked_into();
+    let lasting: Array = answer(lasting).await?.unchecked_into();
+    let rules = rules.concat(&lasting);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -415,6 +431,7 @@ async fn load() -> Result<(), JsValue> {
         .collect();
     with(|worker| {
         worker.engine = engine;
+        worker.noted = noted;
         worker.closing = vault.closing;
     });
     let event = Event::WorkerStarted {
@@ -428,6 +445,9 @@ async fn load() -> Result<(), JsValue> {
             worker.queue.push_front(event);
         }
         worker.queue.push_front(event);
+        if let Some(notes) = lost {
+            worker.queue.push_front(Event::SessionLost { notes });
+        }
     });
     mend_alarm();
     lock::mend_alarm(&vault);

@@ -4,7 +4,8 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::flow::{
-    AT_ONCE, Badge, Event, FlowId, KnownToken, LOOK_WITHIN_MS, NEXT_MS, NewFlow, Plan, Reminded, Snapshot, StoredToken,
+    AT_ONCE, BEGUN_MS, Badge, Event, FlowId, KnownToken, LOOK_WITHIN_MS, NEXT_MS, NewFlow, Plan, Reminded, Snapshot,
+    StoredToken,
 };
 use crate::oauth::secret::{CodeVerifier, State};
 use crate::plain::Record as _;
@@ -111,11 +112,12 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
         }
         store(&[(vault::REMINDED_KEY, plan.reminded.to_plain())]).await?;
     }
-    renew_some(plan.due).await
+    renew_some(plan.due, plan.wake_ms).await
 }
 
-/// Renews as many as may be under way at once; each that ends has the tokens looked at again.
-async fn renew_some(due: Vec<String>) -> Result<(), JsValue> {
+/// Renews as many as may be under way at once. The next look, which was to come at `wake_ms`, comes sooner, to the others or to what
+/// has become of these.
+async fn renew_some(due: Vec<String>, wake_ms: u64) -> Result<(), JsValue> {
     for profile in due {
         let (renews, renewals) = with(|worker| {
             let mut flows = worker.engine.flows.iter();
@@ -129,8 +131,10 @@ async fn renew_some(due: Vec<String>) -> Result<(), JsValue> {
         let Some(new) = renewal(&profile).await?.filter(|new| new.permitted) else {
             continue;
         };
-        if renewals >= AT_ONCE {
-            answer(set_alarm(TOKENS_ALARM, Some(clock::now_ms() + NEXT_MS))).await?;
+        let full = renewals >= AT_ONCE;
+        let look_ms = clock::now_ms() + if full { NEXT_MS } else { BEGUN_MS };
+        answer(set_alarm(TOKENS_ALARM, Some(look_ms.min(wake_ms)))).await?;
+        if full {
             break;
         }
         dispatch(Event::Renew(Box::new(new))).await;

@@ -12,7 +12,7 @@ use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
 use crate::flow::trace::Recorder;
 use crate::flow::{Effect, Event};
-use crate::plain::Record as _;
+use crate::plain::{Plain, Record as _};
 use crate::vault::stored::Sealing;
 use crate::vault::wipe::Wipe;
 use crate::vault::{self, ENGINE_KEY, WIPE_KEY};
@@ -220,6 +220,8 @@ async fn erase(mut wipe: Wipe) -> Result<(), JsValue> {
         worker.recorder = Recorder::new();
         worker.engine.flows.clear();
         worker.engine.ended.clear();
+        worker.engine.notes.clear();
+        worker.noted = Plain::List(Vec::new());
     });
     let engine = with(|worker| worker.engine.to_plain());
     answer(write(&session(), &[(ENGINE_KEY, engine), (WIPE_KEY, wipe.to_plain())])).await?;

@@ -214,6 +214,20 @@ export class Chromium {
     await this.workers.send('ServiceWorker.stopAllWorkers');
   }
 
+  /** The network goes and comes back, for the worker, which must run. */
+  async loseNetwork() {
+    const session = await this.#worker().createCDPSession();
+    try {
+      await session.send('Network.enable');
+      for (const offline of [true, false]) {
+        const unlimited = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+        await session.send('Network.emulateNetworkConditions', { offline, ...unlimited });
+      }
+    } finally {
+      await session.detach();
+    }
+  }
+
   /** Stops the worker with the events in its hands that `cause` brings; `there` says when they are on their way. */
   async loseEvents(cause, there) {
     const session = await this.#worker().createCDPSession();
@@ -233,6 +247,20 @@ export class Chromium {
     for (const enabled of [false, true]) {
       await this.admin.evaluate((id, on) => new Promise((resolve) => chrome.management.setEnabled(id, on, resolve)), this.id, enabled);
     }
+  }
+
+  /** The extension is loaded anew, as for an update. Only developer mode loads one again that no command line names. */
+  async update() {
+    await this.admin.evaluate(
+      () => new Promise((resolve) => chrome.developerPrivate.updateProfileConfiguration({ inDeveloperMode: true }, resolve)),
+    );
+    const page = await this.openExtensionPage('manager.html');
+    await page.evaluate(() => void setTimeout(() => chrome.runtime.reload()));
+    await until('the extension is gone', () => page.isClosed());
+    await until('the extension is there again', async () => {
+      const info = (id) => new Promise((resolve) => chrome.developerPrivate.getExtensionInfo(id, resolve));
+      return (await this.admin.evaluate(info, this.id))?.state === 'ENABLED';
+    });
   }
 
   async setColorScheme(page, scheme) {

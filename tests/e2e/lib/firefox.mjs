@@ -166,10 +166,14 @@ export class Firefox {
     });
     this.bidi = this.browser.connection;
     this.window = undefined;
-    await until('the extension is started', () =>
+    await this.#started();
+    await until('the intruder is started', () => this.chrome((id) => Boolean(WebExtensionPolicy.getByID(id)), INTRUDER_ID));
+  }
+
+  #started() {
+    return until('the extension is started', () =>
       this.chrome((id) => WebExtensionPolicy.getByID(id)?.extension.backgroundState !== undefined, ID),
     );
-    await until('the intruder is started', () => this.chrome((id) => Boolean(WebExtensionPolicy.getByID(id)), INTRUDER_ID));
   }
 
   #endWithParent() {
@@ -342,6 +346,13 @@ export class Firefox {
     }, ID);
   }
 
+  /** The network goes and comes back. */
+  async loseNetwork() {
+    await this.chrome(() => {
+      for (const offline of [true, false]) Services.io.offline = offline;
+    });
+  }
+
   /** The person switches the extension off and on again. */
   async switchOffAndOn() {
     await this.chrome(async (id) => {
@@ -349,9 +360,17 @@ export class Firefox {
       await addon.disable();
       await addon.enable();
     }, ID);
-    await until('the extension is started', () =>
-      this.chrome((id) => WebExtensionPolicy.getByID(id)?.extension.backgroundState !== undefined, ID),
-    );
+    await this.#started();
+  }
+
+  /** The extension is installed over itself, as for an update. */
+  async update() {
+    await this.chrome(async (path) => {
+      const file = Cc['@mozilla.org/file/local;1'].createInstance(Ci.nsIFile);
+      file.initWithPath(path);
+      await (await AddonManager.getInstallForFile(file)).install();
+    }, extensionPath('firefox'));
+    await this.#started();
   }
 
   async setColorScheme(page, scheme) {

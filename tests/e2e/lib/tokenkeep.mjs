@@ -339,6 +339,11 @@ export class Tokenkeep {
     return this.page.evaluate(() => chrome.declarativeNetRequest.getSessionRules());
   }
 
+  /** Those that the browser keeps when the session ends. */
+  lastingRules() {
+    return this.page.evaluate(() => chrome.declarativeNetRequest.getDynamicRules());
+  }
+
   alarms() {
     return this.page.evaluate(() => chrome.alarms.getAll());
   }
@@ -468,6 +473,10 @@ export class Tokenkeep {
         await chrome.alarms.clearAll();
         const rules = await chrome.declarativeNetRequest.getSessionRules();
         await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map((rule) => rule.id) });
+        const lasting = await chrome.declarativeNetRequest.getDynamicRules();
+        await chrome.declarativeNetRequest.updateDynamicRules({ removeRuleIds: lasting.map((rule) => rule.id) });
+        // A worker that was woken before its notes were gone.
+        await chrome.storage.session.remove('engine');
         const left = await chrome.storage.local.get(null);
         return Object.keys(left).length === Object.keys(items).length;
       }, nothing),

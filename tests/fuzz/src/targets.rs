@@ -12,7 +12,7 @@ mod sealed;
 use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use tokenkeep::flow::Reminded;
+use tokenkeep::flow::{Note, Reminded};
 use tokenkeep::plain::{Plain, Record};
 use tokenkeep::profile::Profile;
 use tokenkeep::provider::{self, Provider};
@@ -105,6 +105,7 @@ pub(crate) const TARGETS: &[Target] = &[
     stored("traces", "the traces of a profile", || seeds::records("traces"), ours::traces),
     stored("check", "what the servers said", || seeds::records("check"), ours::check),
     stored("reminded", "the reminders", || seeds::records("reminded"), ours::record::<Vec<Reminded>>),
+    stored("notes", "flows in tabs, for when the session is lost", || seeds::records("notes"), ours::record::<Vec<Note>>),
     stored("pages", "all that a page reads", || seeds::records("pages"), ours::pages),
     stored("vault-header", "the header of what is sealed", sealed::files, sealed::header),
     stored("backup", "a backup's file, before its passphrase", sealed::files, sealed::backup),
@@ -225,6 +226,7 @@ mod tests {
         all::<Vec<Trace>>("traces");
         all::<Check>("check");
         all::<Vec<Reminded>>("reminded");
+        all::<Vec<Note>>("notes");
         all::<Command>("command");
         all::<Reply>("reply");
         all::<ProfileDraft>("draft");
