@@ -411,7 +411,9 @@ async fn put_back(all: &JsValue, plan: Plan, number: bool) -> Result<(), JsValue
         warn("the copy could not be written:", &error);
         if whole {
             // Nothing in it is needed: where it is damaged itself, a new one is made at the next look.
-            copy::delete().await?;
+            if let Err(error) = copy::delete().await {
+                warn("the copy could not be deleted:", &error);
+            }
         }
     }
     if index_lost { list_anew().await } else { Ok(()) }
