@@ -112,6 +112,12 @@ fn generation_in(items: &JsValue, key: &str, place: &str) -> Option<u64> {
     check_stored(key, &text).ok().map(|whole| whole.generation)
 }
 
+/// The generation of the next text. It goes by the clock: a text that was removed, or that only the copy has, may come into sight
+/// again, and is not to outdo a later one.
+fn next(last: Option<u64>) -> u64 {
+    last.map_or(0, |last| last + 1).max(clock::now_ms())
+}
+
 /// Writes records to `storage.local` in one batch, all of them or none, and keeps the ones before where the kind of record asks
 /// for it; returns when the browser has taken them.
 pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
@@ -127,17 +133,15 @@ pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
             api::set(&batch.items, key, &to_js(record)?);
             continue;
         }
-        let last = generation_in(&before, key, key);
+        let last = generation_in(&before, key, key).or_else(|| generation_in(&before, key, former));
         let stands = text_in(&before, key);
         if stands.is_none() {
             news.push(*key);
         }
-        if let (Some(text), Some(_), true) = (stands, last, has_former(key)) {
+        if let Some(text) = stands.filter(|text| has_former(key) && check_stored(key, text).is_ok()) {
             api::set(&batch.items, former, &text.into());
         }
-        // Where the last one can't be read, its number is left out.
-        let generation = last.unwrap_or_else(|| generation_in(&before, key, former).map_or(0, |former| former + 1)) + 1;
-        let text = with_sealing(|sealing| written(key, generation, &json(record)?, sealing))?;
+        let text = with_sealing(|sealing| written(key, next(last), &json(record)?, sealing))?;
         batch.put(key, text);
     }
     if !news.is_empty() {
@@ -150,18 +154,18 @@ pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
 async fn expect(batch: &mut Batch, change: impl FnOnce(&mut Manifest) -> bool) -> Result<(), JsValue> {
     let items = everything(Some(&[KEYS_KEY])).await?;
     let known = generation_in(&items, KEYS_KEY, KEYS_KEY);
-    let stands = known.zip(Records::new(items).get(KEYS_KEY).ok().flatten());
-    let (generation, mut manifest) = if let Some((generation, manifest)) = stands {
-        (generation + 1, manifest)
+    let stands = known.and_then(|_| Records::new(items).get(KEYS_KEY).ok().flatten());
+    let mut manifest = if let Some(manifest) = stands {
+        manifest
     } else {
-        // Nobody knows: everything that is there. The time is more than the number of any write.
+        // Nobody knows: everything that is there.
         let mut manifest = Manifest::default();
         let keys = keys_of(&everything(None).await?);
         manifest.add(keys.iter().map(String::as_str));
-        (clock::now_ms(), manifest)
+        manifest
     };
     if change(&mut manifest) {
-        let text = written(KEYS_KEY, generation, &json(&manifest.to_plain())?, &Sealing::Off)?;
+        let text = written(KEYS_KEY, next(known), &json(&manifest.to_plain())?, &Sealing::Off)?;
         batch.put(KEYS_KEY, text);
     }
     Ok(())
@@ -216,15 +220,17 @@ pub(super) async fn seal_anew(vault: &VaultRecord, open: Option<&OpenKey>) -> Re
             Err(_) if !has_former(key) => Plain::Null,
             plain => plain?.unwrap_or(Plain::Null),
         };
-        let generation = generation_in(&all, key, key).unwrap_or_default() + 1;
-        let text = written(key, generation, &json(&plain)?, &new)?;
+        let (generation, json) = (next(generation_in(&all, key, key)), json(&plain)?);
+        let text = written(key, generation, &json, &new)?;
         let former = former_key(key);
         if keys.contains(&former) {
-            api::set(&batch.items, &former, &text.as_str().into());
+            // By its number it is the one before, which tells that the copy's is the last one.
+            let text = written(key, generation - 1, &json, &new)?;
+            api::set(&batch.items, &former, &text.into());
         }
         batch.put(key, text);
     }
-    let generation = generation_in(&all, VAULT_KEY, VAULT_KEY).unwrap_or_default() + 1;
+    let generation = next(generation_in(&all, VAULT_KEY, VAULT_KEY));
     batch.put(
         VAULT_KEY,
         written(VAULT_KEY, generation, &json(&vault.to_plain())?, &Sealing::Off)?,
@@ -371,9 +377,10 @@ async fn put_back(all: &JsValue, plan: Plan, number: bool) -> Result<(), JsValue
             keys: plan.named,
             ..Manifest::default()
         };
+        let known = generation_in(all, KEYS_KEY, KEYS_KEY);
         batch.put(
             KEYS_KEY,
-            written(KEYS_KEY, 1, &json(&manifest.to_plain())?, &Sealing::Off)?,
+            written(KEYS_KEY, next(known), &json(&manifest.to_plain())?, &Sealing::Off)?,
         );
     }
     let whole = plan.damaged.is_empty();
@@ -385,8 +392,11 @@ async fn put_back(all: &JsValue, plan: Plan, number: bool) -> Result<(), JsValue
         .get(DAMAGE_KEY)
         .unwrap_or_default()
         .unwrap_or_default();
+    if !plan.gone.is_empty() {
+        answer(local().remove(&api::strings(plan.gone.iter()))).await?;
+    }
     if damage.add(plan.damaged) {
-        let generation = generation_in(all, DAMAGE_KEY, DAMAGE_KEY).unwrap_or_default() + 1;
+        let generation = next(generation_in(all, DAMAGE_KEY, DAMAGE_KEY));
         let report = json(&damage.to_plain())?;
         api::set(
             &batch.items,
@@ -401,7 +411,9 @@ async fn put_back(all: &JsValue, plan: Plan, number: bool) -> Result<(), JsValue
         warn("the copy could not be written:", &error);
         if whole {
             // Nothing in it is needed: where it is damaged itself, a new one is made at the next look.
-            copy::delete().await?;
+            if let Err(error) = copy::delete().await {
+                warn("the copy could not be deleted:", &error);
+            }
         }
     }
     if index_lost { list_anew().await } else { Ok(()) }
@@ -421,7 +433,7 @@ async fn list_anew() -> Result<(), JsValue> {
     let mut batch = Batch::default();
     batch.put(
         INDEX_KEY,
-        with_sealing(|sealing| written(INDEX_KEY, 1, &index, sealing))?,
+        with_sealing(|sealing| written(INDEX_KEY, next(None), &index, sealing))?,
     );
     batch.write(Vec::new()).await
 }

@@ -123,18 +123,23 @@ pub struct Plan {
     pub copy: Vec<(String, String)>,
     /// Keys that the copy should not have any more.
     pub surplus: Vec<String>,
-    /// What a manifest should name, where there is none.
+    /// Keys that `storage.local` should not have any more.
+    pub gone: Vec<String>,
+    /// What a new manifest should name, where there is none or it does not name everything.
     pub named: Vec<String>,
     /// What was damaged or missing.
     pub damaged: Vec<Damaged>,
 }
 
-/// The whole text of the highest generation among these, with its generation.
-fn best<'a>(key: &str, texts: [Option<&'a str>; 3]) -> Option<(u64, &'a str)> {
-    let mut best: Option<(u64, &str)> = None;
-    for text in texts.into_iter().flatten() {
+/// A whole text with its generation.
+type Found<'a> = Option<(u64, &'a str)>;
+
+/// The whole text of the highest generation among these and the one that was found before.
+fn best<'a>(key: &str, mut best: Found<'a>, texts: &[Option<&'a str>]) -> Found<'a> {
+    for text in texts.iter().flatten() {
         // One of a newer version is never whole for this one, and is not written over either: see `check_schema`.
-        if let Ok(whole) = check_stored(key, text)
+        if best.is_none_or(|(_, found)| found != *text)
+            && let Ok(whole) = check_stored(key, text)
             && best.is_none_or(|(generation, _)| whole.generation > generation)
         {
             best = Some((whole.generation, text));
@@ -169,10 +174,17 @@ impl Stores {
         ]
     }
 
+    /// What stands whole in its place, and the best of what is left.
+    fn found(&self, key: &str) -> (Found<'_>, Found<'_>) {
+        let [own, former, copied] = self.texts(key);
+        let stands = best(key, None, &[own]);
+        (stands, best(key, stands, &[former, copied]))
+    }
+
     /// The text of the manifest, which is not sealed.
     #[must_use]
     pub fn manifest_text(&self) -> Option<&str> {
-        best(KEYS_KEY, self.texts(KEYS_KEY)).map(|(_, text)| text)
+        self.found(KEYS_KEY).1.map(|(_, text)| text)
     }
 
     /// The schema that all of this has. `found` is the number that stands there; the manifest's own is checked, and outweighs it.
@@ -192,25 +204,39 @@ impl Stores {
 #[must_use]
 pub fn plan(stores: &Stores, manifest: Option<&Manifest>) -> Plan {
     let Stores { local, copy } = stores;
-    let mut expected: BTreeSet<&str> = match manifest {
-        Some(manifest) => manifest.keys.iter().map(String::as_str).collect(),
-        // Nobody knows: everything that there is a trace of.
-        None => copy.keys().map(String::as_str).filter(|key| is_expected(key)).collect(),
-    };
-    let known = manifest.is_some();
-    let present = local.keys().map(String::as_str).filter(|key| is_expected(key));
-    expected.extend(present.filter(|_| !known));
-    if known || !expected.is_empty() {
+    let generation = |found: Found<'_>| found.map(|(generation, _)| generation);
+    let (own, known) = stores.found(KEYS_KEY);
+    let known = manifest.and(generation(known));
+    let mut expected: BTreeSet<&str> = manifest
+        .iter()
+        .flat_map(|manifest| &manifest.keys)
+        .map(String::as_str)
+        .collect();
+    let keys = local.keys().chain(copy.keys()).map(String::as_str);
+    let unnamed: BTreeSet<&str> = keys.filter(|key| is_expected(key) && !expected.contains(key)).collect();
+    // Nobody knows, or it was written after the manifest that is left. What is older than that was removed.
+    let newer = |key: &str| known.is_none_or(|known| generation(stores.found(key).1) > Some(known));
+    let (named, removed): (Vec<&str>, Vec<&str>) = unnamed.into_iter().partition(|key| newer(key));
+    let mut plan = Plan::default();
+    expected.extend(&named);
+    if !named.is_empty() {
+        plan.named = expected.iter().map(|key| (*key).to_owned()).collect();
+    }
+    if known.is_some() || !expected.is_empty() {
         expected.insert(KEYS_KEY);
     }
-    let mut plan = Plan::default();
-    if !known {
-        plan.named = expected.iter().map(|key| (*key).to_owned()).collect();
-        plan.named.retain(|key| key != KEYS_KEY);
+    // A removal that the disk did not keep; the copy has heard of it.
+    if generation(own).is_some_and(|own| Some(own) < known) {
+        plan.gone = removed
+            .iter()
+            .flat_map(|key| [(*key).to_owned(), former_key(key)])
+            .collect();
+    }
+    if local.contains_key(DAMAGE_KEY) && stores.found(DAMAGE_KEY).0.is_none() {
+        plan.gone.push(DAMAGE_KEY.to_owned());
     }
     for key in &expected {
-        let stands = best(key, [stores.text(key), None, None]);
-        let found = best(key, stores.texts(key));
+        let (stands, found) = stores.found(key);
         let in_copy = copy.get(*key).map(String::as_str);
         match found {
             None if *key == KEYS_KEY => {}
@@ -218,11 +244,12 @@ pub fn plan(stores: &Stores, manifest: Option<&Manifest>) -> Plan {
                 key: (*key).to_owned(),
                 outcome: Outcome::Lost,
             }),
-            Some((generation, text)) => {
-                if stands.is_none_or(|(own, _)| own < generation) {
+            Some((number, text)) => {
+                if stands.is_none_or(|(own, _)| own < number) {
                     plan.local.push(((*key).to_owned(), text.to_owned()));
-                    // The copy follows every write; what only stands before the last one is older.
-                    let last = in_copy.is_some_and(|copied| copied == text);
+                    // The copy follows every write, and has the last one if it has another one than the one before.
+                    let former = best(key, None, &[stores.text(&former_key(key))]);
+                    let last = in_copy == Some(text) && generation(former) != Some(number);
                     plan.damaged.push(Damaged {
                         key: (*key).to_owned(),
                         outcome: if last { Outcome::Restored } else { Outcome::Older },
@@ -417,6 +444,67 @@ mod tests {
         let plan = planned(&store);
         assert_eq!(plan.damaged, []);
         assert_eq!(plan.surplus, ["profile:a1", "secret:a1", "token:a1"]);
+    }
+
+    /// The store, whose copy has a manifest that does not name the profile.
+    fn removed_in_the_copy() -> Stores {
+        let mut store = store();
+        let rest = r#"{"schema":2,"keys":["index"]}"#;
+        store.copy.insert(KEYS_KEY.to_owned(), text(KEYS_KEY, 5, rest));
+        store.copy.retain(|key, _| ["index", KEYS_KEY].contains(&key.as_str()));
+        store
+    }
+
+    #[test]
+    fn a_removal_that_the_disk_did_not_keep_is_done_again() {
+        let mut store = removed_in_the_copy();
+        let plan = planned(&store);
+        for key in ["profile:a1", "secret:a1", "token:a1", "~token:a1"] {
+            assert!(plan.gone.iter().any(|gone| gone == key), "{key}");
+        }
+        assert!(!plan.gone.iter().any(|gone| gone == "index"));
+        assert_eq!(plan.named, [""; 0]);
+        // Where the manifest itself is damaged, nothing says that it was older.
+        store.local.remove(KEYS_KEY);
+        assert_eq!(planned(&store).gone, [""; 0]);
+    }
+
+    #[test]
+    fn what_was_written_after_the_manifest_is_expected() {
+        let mut store = removed_in_the_copy();
+        let newer = text("token:a1", 6, "{\"newer\":1}");
+        store.local.insert("token:a1".to_owned(), Value::Text(newer.clone()));
+        let plan = planned(&store);
+        assert_eq!(plan.named, ["index", "token:a1"]);
+        assert!(plan.copy.contains(&("token:a1".to_owned(), newer)));
+        assert!(!plan.gone.iter().any(|gone| gone.ends_with("token:a1")));
+    }
+
+    #[test]
+    fn a_copy_that_did_not_follow_is_not_called_the_last_one() {
+        let mut store = store();
+        store
+            .copy
+            .insert("token:a1".to_owned(), text("token:a1", 1, "{\"old\":1}"));
+        store.local.insert("token:a1".to_owned(), Value::Unreadable);
+        let plan = planned(&store);
+        assert_eq!(
+            plan.local,
+            [("token:a1".to_owned(), text("token:a1", 1, "{\"old\":1}"))]
+        );
+        assert_eq!(plan.damaged[0].outcome, Outcome::Older);
+    }
+
+    #[test]
+    fn what_was_found_and_is_damaged_itself_goes() {
+        let mut store = store();
+        store
+            .local
+            .insert(DAMAGE_KEY.to_owned(), Value::Text("damaged".to_owned()));
+        assert_eq!(planned(&store).gone, [DAMAGE_KEY]);
+        let whole = text(DAMAGE_KEY, 1, r#"{"records":[]}"#);
+        store.local.insert(DAMAGE_KEY.to_owned(), Value::Text(whole));
+        assert_eq!(planned(&store), Plan::default());
     }
 
     #[test]

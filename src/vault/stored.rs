@@ -6,7 +6,8 @@
 //!
 //! The checksum is CRC-32 (of ISO-HDLC) in eight hexadecimal digits, over the key, a NUL and everything behind the first `;`, so that
 //! a text under another key is as damaged as one with another byte. `2` is the version of this form: in the first one,
-//! records stood in storage as plain objects. The generation counts the writes of the key, from 1. The body of `p` is the record
+//! records stood in storage as plain objects. The generation grows with every write of the key: it is the time of the write, or one more
+//! than that of the text before. The body of `p` is the record
 //! as JSON; that of `s` the nonce and the ciphertext of it in base64url, sealed with the key and the generation.
 //!
 //! The record before the last one stands under the [`former_key`].
@@ -70,7 +71,7 @@ fn hexadecimal(number: u32) -> String {
     digits.collect()
 }
 
-/// The text of a record. `generation` is one more than that of the text before. None while locked, or for a record beyond the
+/// The text of a record. `generation` is more than that of the text before. None while locked, or for a record beyond the
 /// cipher's limit.
 #[must_use]
 pub fn write_stored(
@@ -95,7 +96,7 @@ pub fn write_stored(
 /// A text that is what was written under its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole<'a> {
-    /// How often the key was written.
+    /// Which of the key's texts it is: a later one has a higher number.
     pub generation: u64,
     /// Whether the body is sealed.
     pub sealed: bool,

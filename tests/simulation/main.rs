@@ -7,9 +7,12 @@
 // A long run says how far it is.
 #![allow(clippy::print_stdout)]
 
+mod losses;
 mod server;
+mod storage;
 mod tally;
 mod world;
+mod writer;
 
 use std::collections::BTreeSet;
 use std::env;
@@ -95,6 +98,9 @@ fn broken_engines_are_caught() {
         (Broken::DropsTheLock, "two renewals of one profile at once", 8),
         (Broken::AcknowledgesBeforeStoring, "was called stored and is not", 8),
         (Broken::RetriesACode, "was posted 2 times", 8),
+        (Broken::CallsStoredWhatWasRefused, "was called stored and is not", 8),
+        (Broken::HealsWithTheCopy, "was called stored and is not", 9),
+        (Broken::TakesItForAFirstRun, "was taken for a first run", 8),
     ] {
         let error = simulate(20_000, SEED, Some(broken), &Tally::default()).expect_err("a broken engine");
         assert!(error.contains(said), "{broken:?}: {error}");
@@ -570,6 +576,7 @@ fn a_quiet_tab_is_the_last_way_and_closes_itself() {
     let mut stopped = World {
         worker: world.worker.clone(),
         session: world.session.clone(),
+        storage: world.storage.clone(),
         tokens: world.tokens.clone(),
         tabs: world.tabs.clone(),
         alarm: world.alarm,

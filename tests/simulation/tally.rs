@@ -1,53 +1,115 @@
 //! What happened in all schedules together, so that "nothing was lost" says of how much.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::Mutex;
 
-#[derive(Default)]
-pub(crate) struct Tally {
-    pub(crate) schedules: AtomicU64,
-    pub(crate) kills: AtomicU64,
-    pub(crate) restarts: AtomicU64,
-    pub(crate) codes: AtomicU64,
-    pub(crate) refreshes: AtomicU64,
-    pub(crate) acknowledged: AtomicU64,
-    pub(crate) losses_told: AtomicU64,
+macro_rules! counts {
+    ($($(#[$what:meta])* $name:ident,)*) => {
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct Counts {
+            $($(#[$what])* pub(crate) $name: usize,)*
+        }
+
+        impl Counts {
+            fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
 }
 
+counts! {
+    schedules,
+    kills,
+    restarts,
+    codes,
+    refreshes,
+    acknowledged,
+    losses_told,
+    /// Writes of `storage.local` and of the session that the browser refused.
+    refused,
+    refused_in_session,
+    /// Tokens that the browser did not take, whose flow says so.
+    refusals_told,
+    torn,
+    /// Writes that the copy did not follow, because the worker died.
+    uncopied,
+    /// Batches that went with the power.
+    cut,
+    harmed,
+    /// Looks that found something to put back or to tell.
+    healed,
+    /// Tokens called stored that went with the power before the disk or the copy had them.
+    lost_with_power,
+    /// Tokens called stored of which no whole text was left, which the person is told.
+    beyond_repair,
+}
+
+#[derive(Default)]
+pub(crate) struct Tally(Mutex<Counts>);
+
 impl Tally {
-    pub(crate) fn add(count: &AtomicU64, number: usize) {
-        count.fetch_add(number as u64, Relaxed);
+    pub(crate) fn add(&self, counts: &Counts) {
+        self.0.lock().unwrap().add(counts);
     }
 }
 
 impl fmt::Display for Tally {
     /// Only a run in which nothing failed is told: the zeros are what was checked after each step.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |count: &AtomicU64| count.load(Relaxed);
+        let Counts {
+            schedules,
+            kills,
+            restarts,
+            codes,
+            refreshes,
+            acknowledged,
+            losses_told,
+            refused,
+            refused_in_session,
+            refusals_told,
+            torn,
+            uncopied,
+            cut,
+            harmed,
+            healed,
+            lost_with_power,
+            beyond_repair,
+        } = self.0.lock().unwrap().clone();
         writeln!(
             f,
-            "{} schedules with {} killed workers and {} restarted browsers",
-            count(&self.schedules),
-            count(&self.kills),
-            count(&self.restarts)
+            "{schedules} schedules with {kills} killed workers and {restarts} restarted browsers"
         )?;
         writeln!(
             f,
-            "  codes exchanged: {}, posted twice: 0, at the redirect host: 0",
-            count(&self.codes)
+            "  codes exchanged: {codes}, posted twice: 0, at the redirect host: 0"
         )?;
-        writeln!(f, "  tokens called stored: {}, lost: 0", count(&self.acknowledged))?;
+        writeln!(f, "  tokens called stored: {acknowledged}, lost: 0")?;
         writeln!(
             f,
-            "  refresh tokens sent: {}, taken for stolen by the server: 0",
-            count(&self.refreshes)
+            "  refresh tokens sent: {refreshes}, taken for stolen by the server: 0"
         )?;
         writeln!(
             f,
-            "  grants lost with an answer: {}, told as \"sign in again\": {}",
-            count(&self.losses_told),
-            count(&self.losses_told)
+            "  grants lost with an answer: {losses_told}, told as \"sign in again\": {losses_told}"
         )?;
-        write!(f, "  flows without an end: 0, rules or alarms that nobody owns: 0")
+        writeln!(f, "  flows without an end: 0, rules or alarms that nobody owns: 0")?;
+        writeln!(
+            f,
+            "  writes refused: {refused}, and {refused_in_session} of the session; tokens among them: {refusals_told}, called stored: 0"
+        )?;
+        writeln!(
+            f,
+            "  writes torn: {torn}, not followed by the copy: {uncopied}, lost with the power: {cut}"
+        )?;
+        writeln!(
+            f,
+            "  starts on something harmed: {harmed}; looks that put back or told: {healed}, taken for a first run: 0"
+        )?;
+        write!(
+            f,
+            "  beside the above, tokens lost with the power before the disk had them: {lost_with_power}, \
+             damaged on all sides and told: {beyond_repair}"
+        )
     }
 }

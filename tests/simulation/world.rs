@@ -15,10 +15,14 @@ use tokenkeep::oauth::scope::Scopes;
 use tokenkeep::oauth::secret::{ClientSecret, State};
 use tokenkeep::profile::{Look, Profile};
 use tokenkeep::provider::{self, Provider, RefreshTokens};
+use tokenkeep::vault::profile_key;
 use url::Url;
 
+use crate::losses::Losses;
 use crate::server::{Reply, Server};
-use crate::tally::Tally;
+use crate::storage::{Harm, PROFILES, Pace, Storage};
+use crate::tally::{Counts, Tally};
+use crate::writer::Stopped;
 
 pub(crate) const REDIRECT_URI: &str = "https://app.tokenkeep.test/callback";
 
@@ -54,6 +58,22 @@ pub(crate) enum Action {
     Kill(u8),
     /// From now on the browser refuses rules, or takes them.
     RefuseRules(bool),
+    /// The browser refuses so many writes of `storage.local`, and then takes them again.
+    RefuseWrites(u8),
+    /// The same of the session.
+    RefuseSession(u8),
+    /// The browser dies over the next batch of several records, and these of them are written.
+    Tear(u8),
+    /// How the copy follows from now on.
+    Copying(Pace),
+    /// The power goes, and with it at most so many of the last batches.
+    CutPower(u8),
+    /// The browser is killed, and finds something harmed when it starts: in the copy or not, which record and where.
+    Damage(Harm, bool, u8, u8),
+    /// The person has seen what was damaged.
+    Understood,
+    /// The person removes a token.
+    Remove(u8),
     Advance(u32),
     /// The computer sleeps: no alarm rings meanwhile.
     Sleep(u32),
@@ -151,6 +171,30 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
         1 => (0..100_000_000u32).prop_map(Action::Sleep),
         1 => Just(Action::Restart),
         1 => Just(Action::Tick),
+        6 => of_storage(),
+    ]
+}
+
+/// What becomes of storage.
+fn of_storage() -> impl Strategy<Value = Action> {
+    let harm = prop_oneof![
+        2 => Just(Harm::Flipped),
+        2 => Just(Harm::Cut),
+        2 => Just(Harm::Gone),
+        1 => Just(Harm::Unreadable),
+        1 => Just(Harm::Everything),
+    ];
+    prop_oneof![
+        1 => (1..4u8).prop_map(Action::RefuseWrites),
+        1 => (1..3u8).prop_map(Action::RefuseSession),
+        1 => any::<u8>().prop_map(Action::Tear),
+        2 => prop_oneof![Just(Pace::AtOnce), Just(Pace::Later), Just(Pace::Never)].prop_map(Action::Copying),
+        1 => (1..6u8).prop_map(Action::CutPower),
+        1 => (harm, any::<bool>(), any::<u8>(), any::<u8>()).prop_map(|(harm, in_copy, which, at)| {
+            Action::Damage(harm, in_copy, which, at)
+        }),
+        1 => Just(Action::Understood),
+        1 => (0..3u8).prop_map(Action::Remove),
     ]
 }
 
@@ -226,6 +270,12 @@ pub(crate) enum Broken {
     AcknowledgesBeforeStoring,
     /// What is written down is the step before the exchange: the next worker posts the code again.
     RetriesACode,
+    /// A token that the browser refused to write is called stored.
+    CallsStoredWhatWasRefused,
+    /// What the copy holds takes the place of what is newer.
+    HealsWithTheCopy,
+    /// Where the manifest is missing, nothing was there.
+    TakesItForAFirstRun,
 }
 
 /// A flow that the person started, as the world sees it.
@@ -235,14 +285,19 @@ pub(crate) struct Seen {
     tab: Option<TabId>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub(crate) struct World {
     pub(crate) now_ms: u64,
     pub(crate) granted: bool,
     // What survives the worker.
     pub(crate) session: Option<Engine>,
+    pub(crate) storage: Storage,
+    /// What can be read of storage: the tokens, the profiles that are not deleted, and the one that can come back.
     pub(crate) tokens: BTreeMap<String, StoredToken>,
-    /// A deleted profile that can come back.
+    pub(crate) listed: BTreeSet<String>,
     pub(crate) trash: Option<String>,
+    /// Whether storage was looked through since the browser started.
+    pub(crate) looked: bool,
     /// Profiles that were deleted for good; nothing of theirs may be stored.
     pub(crate) gone: BTreeSet<String>,
     pub(crate) rules: BTreeMap<u32, Rule>,
@@ -273,12 +328,22 @@ pub(crate) struct World {
     pub(crate) next: u32,
     pub(crate) rules_work: bool,
     pub(crate) refuse_rules: bool,
+    pub(crate) refuse_session: u8,
+    /// Which records of the next batch are written, in whose middle the browser dies.
+    pub(crate) tear: Option<u8>,
+    /// The browser was started and has not told so yet.
+    pub(crate) starting: bool,
+    /// The session does not hold what the worker last knew.
+    pub(crate) stale: bool,
     pub(crate) broken: Option<Broken>,
     /// Tokens that a broken engine has yet to store.
     pub(crate) unstored: Vec<(String, StoredToken)>,
-    pub(crate) kills: usize,
-    pub(crate) restarts: usize,
-    pub(crate) losses_told: usize,
+    /// Flows whose token the browser did not take, and that have not heard of it.
+    pub(crate) refused: Vec<FlowId>,
+    pub(crate) losses: Losses,
+    /// What storage did wrong.
+    pub(crate) wrong: Vec<String>,
+    pub(crate) counts: Counts,
     /// When each stored token came, counted from 1.
     pub(crate) stored: BTreeMap<FlowId, u32>,
 }
@@ -289,8 +354,11 @@ impl World {
             now_ms: 1_700_000_000_000,
             granted: true,
             session: None,
+            storage: Storage::new(),
             tokens: BTreeMap::new(),
+            listed: (0..PROFILES).map(|number| number.to_string()).collect(),
             trash: None,
+            looked: true,
             gone: BTreeSet::new(),
             rules: BTreeMap::new(),
             tabs: BTreeMap::new(),
@@ -312,11 +380,16 @@ impl World {
             next: 0,
             rules_work: true,
             refuse_rules: false,
+            refuse_session: 0,
+            tear: None,
+            starting: false,
+            stale: false,
             broken: None,
             unstored: Vec::new(),
-            kills: 0,
-            restarts: 0,
-            losses_told: 0,
+            refused: Vec::new(),
+            losses: Losses::default(),
+            wrong: Vec::new(),
+            counts: Counts::default(),
             stored: BTreeMap::new(),
         }
     }
@@ -336,12 +409,22 @@ impl World {
     }
 
     pub(crate) fn die(&mut self) {
-        self.kills += 1;
+        self.counts.kills += 1;
         self.worker = None;
         self.strays.append(&mut self.wire);
         self.asked.clear();
         self.unstored.clear();
+        self.refused.clear();
+        self.counts.uncopied += self.storage.forget_what_waits();
         self.kill_after = None;
+    }
+
+    /// Whether the browser refuses to write the session now.
+    pub(crate) fn refuses_session(&mut self) -> bool {
+        let refuses = self.refuse_session > 0;
+        self.refuse_session = self.refuse_session.saturating_sub(1);
+        self.counts.refused_in_session += usize::from(refuses);
+        refuses
     }
 
     /// Whether the worker dies here.
@@ -386,6 +469,9 @@ impl World {
     pub(crate) fn deliver(&mut self, event: Event) {
         let mut queue = Vec::new();
         if self.worker.is_none() {
+            if !self.look_through() {
+                return;
+            }
             let engine = self.session.clone().unwrap_or_default();
             let stored = engine
                 .flows
@@ -418,8 +504,22 @@ impl World {
                 }
                 _ => Vec::new(),
             };
+            let heard = match &event {
+                Event::EffectFailed { flow, .. } => self.refused.iter().position(|refused| refused == flow),
+                _ => None,
+            };
             let mut effects = engine.step(self.now_ms, event);
             engine.flows.extend(hidden);
+            if let Some(place) = heard {
+                let flow = self.refused.remove(place);
+                let mut ended = engine.ended.iter();
+                if ended.any(|ended| ended.flow == flow && ended.finding.is_some()) {
+                    self.counts.refusals_told += 1;
+                } else {
+                    self.wrong
+                        .push(format!("nobody is told that the token of {flow:?} was refused"));
+                }
+            }
             let mut results = Vec::new();
             while !effects.is_empty() {
                 if self.dies() {
@@ -432,7 +532,7 @@ impl World {
                     results.extend(result);
                     continue;
                 }
-                let engine = self.worker.as_ref().unwrap();
+                let Some(engine) = &self.worker else { return };
                 for (flow, what) in engine.refused(own, persist, &mut effects) {
                     results.push(Event::EffectFailed {
                         flow,
@@ -443,6 +543,10 @@ impl World {
             }
             queue.splice(0..0, results);
         }
+        let untold = self.refused.drain(..);
+        self.wrong
+            .extend(untold.map(|flow| format!("{flow:?} never heard that its token was refused")));
+        self.storage.copy_what_waits();
     }
 
     /// What the browser makes of an effect; none when it refuses.
@@ -452,10 +556,15 @@ impl World {
         }
         match effect {
             Effect::Persist => {
+                self.stale = self.refuses_session();
+                if self.stale {
+                    return None;
+                }
                 let engine = self.worker.clone().unwrap();
                 for ended in &engine.ended {
                     if ended.finding.is_none() && before.contains(&ended.flow) {
                         self.acknowledged.push((ended.profile.clone(), ended.flow.clone()));
+                        self.counts.acknowledged += 1;
                     }
                 }
                 self.session = Some(self.written(engine));
@@ -513,14 +622,12 @@ impl World {
                     reply: None,
                 });
             }
-            Effect::StoreToken { profile, token, .. } => {
-                let flow = token.flow.clone();
-                if self.broken == Some(Broken::AcknowledgesBeforeStoring) {
-                    self.unstored.push((profile, *token));
-                } else {
-                    self.store(profile, *token);
-                }
-                return Some(vec![Event::TokenStored(flow)]);
+            Effect::StoreToken {
+                flow: own,
+                profile,
+                token,
+            } => {
+                return self.apply_store(own, profile, *token);
             }
             Effect::ShowResult { .. } | Effect::ReadPage { .. } => {}
             Effect::CloseTab(tab) => {
@@ -533,10 +640,24 @@ impl World {
         Some(Vec::new())
     }
 
-    pub(crate) fn store(&mut self, profile: String, token: StoredToken) {
-        let number = u32::try_from(self.stored.len()).unwrap() + 1;
-        self.stored.entry(token.flow.clone()).or_insert(number);
-        self.tokens.insert(profile, token);
+    /// What the browser makes of [`Effect::StoreToken`].
+    fn apply_store(&mut self, own: FlowId, profile: String, token: StoredToken) -> Option<Vec<Event>> {
+        let flow = token.flow.clone();
+        if self.broken == Some(Broken::AcknowledgesBeforeStoring) {
+            self.unstored.push((profile, token));
+            return Some(vec![Event::TokenStored(flow)]);
+        }
+        match self.store_token(&profile, &token) {
+            Err(Stopped::Died) => None,
+            Err(Stopped::Refused) if self.broken != Some(Broken::CallsStoredWhatWasRefused) => {
+                // One that ended with this has its finding already.
+                let engine = self.worker.as_ref();
+                let under_way = engine.is_some_and(|engine| engine.flow(&own).is_some());
+                self.refused.extend(under_way.then_some(own));
+                None
+            }
+            _ => Some(vec![Event::TokenStored(flow)]),
+        }
     }
 
     /// What [`Effect::Persist`] writes.
@@ -616,18 +737,29 @@ impl World {
         }
     }
 
-    /// The browser is killed and started again: session storage and session rules are gone, and so are the tabs.
-    pub(crate) fn restart(&mut self) {
-        self.restarts += 1;
+    /// The browser is killed: session storage and session rules are gone, and so are the tabs.
+    pub(crate) fn browser_ends(&mut self) {
+        self.counts.restarts += 1;
+        // What a worker is to die of may be its start.
+        let kill_after = self.kill_after;
         self.die();
+        self.kill_after = kill_after;
         self.session = None;
+        self.stale = false;
+        self.looked = false;
         self.rules.clear();
         self.tabs.clear();
         self.seen.clear();
         self.alarm = None;
         self.last_callback = None;
-        // What was called stored is stored; the flows are forgotten.
+        self.starting = true;
+    }
+
+    /// The browser says that it was started. What was called stored is stored; the flows are forgotten.
+    pub(crate) fn starts_up(&mut self) {
+        self.starting = false;
         self.deliver(Event::Tick);
+        self.empty_trash();
     }
 
     /// A main-frame request to the redirect URI: a rule stops it, or the redirect host gets it.
@@ -710,7 +842,7 @@ impl World {
                 }
             }
             Action::Delete(profile) => self.delete(*profile),
-            Action::Undo => self.trash = None,
+            Action::Undo => self.undo(),
             Action::EmptyTrash => self.empty_trash(),
             Action::RefuseRules(refuse) => self.refuse_rules = *refuse,
             Action::Kill(effects) => self.kill_after = Some(*effects),
@@ -720,12 +852,29 @@ impl World {
                 self.give_up();
                 self.ring();
             }
-            Action::Restart => self.restart(),
+            Action::Restart => {
+                self.browser_ends();
+                self.starts_up();
+            }
+            Action::RefuseWrites(writes) => self.storage.refuses = *writes,
+            Action::RefuseSession(writes) => self.refuse_session = *writes,
+            Action::Tear(records) => self.tear = Some(*records),
+            Action::Copying(pace) => self.storage.pace = *pace,
+            Action::CutPower(batches) => self.cut_power(*batches),
+            Action::Damage(harm, in_copy, which, at) => self.harm(*harm, *in_copy, *which, *at),
+            Action::Understood => self.understood(),
+            Action::Remove(profile) => self.remove_token(*profile),
             Action::Tick => self.deliver(Event::Tick),
         }
         // A broken engine's promises are kept with the next thing that happens, if it lives to see it.
         for (profile, token) in std::mem::take(&mut self.unstored) {
-            self.store(profile, token);
+            let _ = self.store_token(&profile, &token);
+        }
+        if self.worker.is_some() {
+            self.storage.copy_what_waits();
+        }
+        if self.starting {
+            self.starts_up();
         }
     }
 
@@ -737,40 +886,13 @@ impl World {
         }
     }
 
-    pub(crate) fn delete(&mut self, profile: u8) {
-        if self.is_deleted(profile) {
-            return;
-        }
-        self.empty_trash();
-        self.trash = Some(profile.to_string());
-        self.deliver(Event::ProfileDeleted {
-            profile: profile.to_string(),
-            for_good: false,
-        });
-    }
-
-    pub(crate) fn empty_trash(&mut self) {
-        if let Some(profile) = self.trash.clone() {
-            self.deliver(Event::ProfileDeleted {
-                profile: profile.clone(),
-                for_good: true,
-            });
-            // A worker that dies over it leaves it to the next one.
-            if self.worker.is_some() {
-                self.tokens.remove(&profile);
-                self.trash = None;
-                self.gone.insert(profile);
-            }
-        }
-    }
-
     pub(crate) fn is_deleted(&self, profile: u8) -> bool {
-        let profile = profile.to_string();
-        self.gone.contains(&profile) || self.trash.as_ref() == Some(&profile)
+        !self.listed.contains(&profile.to_string())
     }
 
     pub(crate) fn authorize(&mut self, profile: u8) {
-        if self.is_deleted(profile) {
+        // A worker that does not start reads nothing, and a profile that can't be read is said to be gone.
+        if self.is_deleted(profile) || !self.looked || !self.has_profile(profile) {
             return;
         }
         let number = self.fresh();
@@ -786,7 +908,7 @@ impl World {
     }
 
     pub(crate) fn renew(&mut self, profile: u8) {
-        if self.is_deleted(profile) {
+        if self.is_deleted(profile) || !self.looked || !self.has_profile(profile) {
             return;
         }
         let Some(token) = self.tokens.get(&profile.to_string()).cloned() else {
@@ -862,6 +984,12 @@ impl World {
         self.deliver(Event::Asked { flow, answer });
     }
 
+    /// Whether a profile can be read.
+    pub(crate) fn has_profile(&self, number: u8) -> bool {
+        let key = profile_key(&number.to_string());
+        self.storage.generation(&key, &key).is_some()
+    }
+
     /// What the last flow of a profile ended with.
     pub(crate) fn finding(&self, profile: &str) -> String {
         let ended = self.worker.as_ref().and_then(|engine| engine.ended_of(profile));
@@ -891,8 +1019,8 @@ impl World {
         if !sent {
             return;
         }
-        // The browser refuses the rule for a foreign code: nothing is promised of that one.
-        if self.refuse_rules && matches!(answer, Answer::WrongState | Answer::NoState) {
+        // The browser refuses the rule for a foreign code, or to write that the flow is over: nothing is promised of that one.
+        if (self.refuse_rules || self.stale) && matches!(answer, Answer::WrongState | Answer::NoState) {
             return;
         }
         let code = format!("code-{}", self.fresh());
@@ -923,6 +1051,10 @@ impl World {
     pub(crate) fn settle(&mut self) {
         self.kill_after = None;
         self.refuse_rules = false;
+        self.refuse_session = 0;
+        self.tear = None;
+        self.storage.refuses = 0;
+        self.storage.pace = Pace::AtOnce;
         self.deliver(Event::Tick);
         while !self.asked.is_empty() {
             self.silent(0, Silent::Timeout);
@@ -963,6 +1095,15 @@ impl World {
             "the redirect host got {:?}",
             self.redirect_host_requests
         );
+        let wrong = self.wrong.first();
+        prop_assert!(wrong.is_none(), "{}", wrong.unwrap());
+        let stolen = self.server.taken_for_stolen.iter();
+        let stolen: Vec<&String> = stolen.filter(|token| !self.losses.forgotten.contains(*token)).collect();
+        prop_assert!(stolen.is_empty(), "the server took {stolen:?} for stolen");
+        // What is damaged is put back when it is looked through.
+        if !self.looked {
+            return Ok(());
+        }
         for (profile, flow) in &self.acknowledged {
             let stored = self.tokens.get(profile).and_then(|token| self.stored.get(&token.flow));
             prop_assert!(
@@ -970,11 +1111,13 @@ impl World {
                 "the token of {flow:?} was called stored and is not"
             );
         }
-        prop_assert!(
-            self.server.taken_for_stolen.is_empty(),
-            "the server took {:?} for stolen",
-            self.server.taken_for_stolen
-        );
+        for (profile, flow) in &self.losses.removed {
+            let token = self.tokens.get(profile);
+            prop_assert!(
+                token.is_none_or(|token| token.flow != *flow),
+                "the token of {flow:?} was removed and is there again"
+            );
+        }
         for profile in &self.gone {
             prop_assert!(
                 !self.tokens.contains_key(profile),
@@ -1000,13 +1143,15 @@ impl World {
         let lost = |world: &Self| {
             let used_up = world.tokens.iter().filter(|(_, token)| {
                 let refresh_token = token.token.refresh_token.as_ref();
-                refresh_token.is_some_and(|token| world.server.is_used_up(token.expose()))
+                refresh_token.is_some_and(|token| {
+                    world.server.is_used_up(token.expose()) && !world.losses.forgotten.contains(token.expose())
+                })
             });
             used_up.map(|(profile, _)| profile.clone()).collect::<Vec<_>>()
         };
         for profile in lost(self) {
             let number = profile.parse().unwrap();
-            if number == QUIET || self.is_deleted(number) {
+            if number == QUIET || self.is_deleted(number) || !self.has_profile(number) {
                 continue;
             }
             self.renew(number);
@@ -1019,19 +1164,19 @@ impl World {
                 "the loss of {}'s grant is not told",
                 profile
             );
-            self.losses_told += 1;
+            self.counts.losses_told += 1;
         }
         self.check()
     }
 
     pub(crate) fn tell(&self, tally: &Tally) {
-        Tally::add(&tally.schedules, 1);
-        Tally::add(&tally.kills, self.kills - self.restarts);
-        Tally::add(&tally.restarts, self.restarts);
-        Tally::add(&tally.codes, self.posts.len());
-        Tally::add(&tally.refreshes, self.refreshes.values().sum::<u32>() as usize);
-        Tally::add(&tally.acknowledged, self.acknowledged.len());
-        Tally::add(&tally.losses_told, self.losses_told);
+        tally.add(&Counts {
+            schedules: 1,
+            kills: self.counts.kills - self.counts.restarts,
+            codes: self.posts.len(),
+            refreshes: self.refreshes.values().sum::<u32>() as usize,
+            ..self.counts.clone()
+        });
     }
 
     /// Runs a whole schedule.
