@@ -42,7 +42,7 @@ async function everything() {
 
 function sealedKeys(raw) {
   return Object.entries(raw)
-    .filter(([key]) => !/^~?(schema|settings|vault|waiting|keys)$/.test(key))
+    .filter(([key]) => !/^~?(schema|settings|vault|waiting|keys|notes)$/.test(key))
     .map(([key, text]) => [key, parseStored(key.replace(/^~/, ''), text)?.sealed]);
 }
 
