@@ -1,6 +1,6 @@
 //! The engine under random schedules: clicks, consents, callbacks that repeat or lie, tabs that close, hosts that come and
-//! go, and a worker that is killed between any two effects. The world is a model of the two browsers as measured: session
-//! rules and `storage.session` survive the worker, its memory does not.
+//! go, a worker that is killed between any two effects, and storage that refuses, tears, loses and damages what is written. The
+//! world is a model of the two browsers as measured: session rules and `storage.session` survive the worker, its memory does not.
 
 // A model that can't go on is a broken test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -23,6 +23,7 @@ use tokenkeep::oauth::http::HttpResponse;
 use tokenkeep::provider::RefreshTokens;
 use url::Url;
 
+use storage::Pace;
 use tally::Tally;
 use world::{Action, Answer, Broken, Outcome, QUIET, REDIRECT_URI, Silent, World, answer, schedule};
 
@@ -694,4 +695,67 @@ fn a_kill_at_every_effect_of_a_silent_renewal_has_a_defined_end() {
     assert!(ends.contains(&(true, "token".to_owned())), "{ends:?}");
     // The code was posted, and nobody knows what became of it.
     assert!(ends.contains(&(false, "renewal_failed".to_owned())), "{ends:?}");
+}
+
+/// The copy is behind, and would bring the removed token back.
+#[test]
+fn a_removed_token_does_not_take_the_place_of_the_next_one() {
+    let mut world = with_token();
+    world.act(&Action::Renew(0));
+    world.act(&Action::Answer(0, Outcome::Token));
+    world.act(&Action::Copying(Pace::Never));
+    world.act(&Action::Remove(0));
+    assert!(world.tokens.is_empty());
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Callback(0, Answer::Code, false));
+    world.act(&Action::Answer(0, Outcome::Token));
+    let token = world.tokens["0"].flow.clone();
+    world.act(&Action::Copying(Pace::AtOnce));
+    world.act(&Action::Restart);
+    assert_eq!(world.tokens["0"].flow, token);
+    world.run(&[]).unwrap();
+}
+
+/// The disk did not keep the removal, and the copy heard of it.
+#[test]
+fn a_deleted_profile_does_not_come_back_when_the_power_goes() {
+    let mut world = with_token();
+    world.act(&Action::Delete(0));
+    world.act(&Action::EmptyTrash);
+    world.act(&Action::CutPower(5));
+    let left = world.storage.stores.local.keys().filter(|key| key.ends_with(":0"));
+    assert_eq!(left.count(), 0);
+    world.run(&[]).unwrap();
+}
+
+/// A code is used up, and its token can't be written: that is said, and nothing is called stored.
+#[test]
+fn a_token_that_is_refused_is_not_called_stored() {
+    let mut world = World::new();
+    world.act(&Action::Authorize(0));
+    world.act(&Action::Callback(0, Answer::Code, false));
+    world.act(&Action::RefuseWrites(1));
+    world.act(&Action::Answer(0, Outcome::Token));
+    assert!(world.tokens.is_empty() && world.acknowledged.is_empty());
+    assert_ne!(world.finding("0"), "token");
+    world.run(&[]).unwrap();
+    assert_eq!(world.counts.refusals_told, 1);
+}
+
+/// Whichever records of the batch with a first token are written: the token is whole or not there, and nothing is damaged.
+#[test]
+fn a_torn_write_leaves_a_whole_token_or_none() {
+    let mut ends = BTreeSet::new();
+    for records in 0..4 {
+        let mut world = World::new();
+        world.act(&Action::Authorize(0));
+        world.act(&Action::Callback(0, Answer::Code, false));
+        world.act(&Action::Tear(records));
+        world.act(&Action::Answer(0, Outcome::Token));
+        assert!(world.acknowledged.is_empty());
+        ends.insert(world.tokens.contains_key("0"));
+        world.run(&[]).unwrap();
+        assert_eq!(world.counts.torn, 1);
+    }
+    assert_eq!(ends.len(), 2);
 }

@@ -199,7 +199,8 @@ impl World {
         match self.broken {
             Some(Broken::HealsWithTheCopy) => {
                 let other = |(key, text): &(&String, &String)| {
-                    self.storage.text(key) != Some(text.as_str()) && check_stored(key, text).is_ok()
+                    let stands = self.storage.text(key);
+                    stands.is_some_and(|stands| stands != *text) && check_stored(key, text).is_ok()
                 };
                 let copied = stores.copy.iter().filter(other);
                 plan.local.extend(copied.map(|(key, text)| (key.clone(), text.clone())));
