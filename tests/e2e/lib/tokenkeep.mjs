@@ -446,10 +446,14 @@ export class Tokenkeep {
 
   /** Loads the page anew and waits until it shows something. */
   async reload() {
-    await this.page.evaluate(() => {
-      globalThis.former = true;
-      history.replaceState(null, '', location.pathname);
-      location.reload();
+    // It may be loading itself anew.
+    await throughReloads('the page is told', async () => {
+      await this.page.evaluate(() => {
+        globalThis.former = true;
+        history.replaceState(null, '', location.pathname);
+        location.reload();
+      });
+      return true;
     });
     await throughReloads('the page is loaded anew', () => this.page.evaluate(() => globalThis.former === undefined));
     await this.shown();
