@@ -42,13 +42,21 @@ async function used(tokenkeep) {
   return { id, canaries: [client_secret, PASSPHRASE, ...tokens] };
 }
 
-/** The files below a profile that hold one of these texts, in the encodings that browsers write. */
+/** Pieces of a text: Firefox compresses what it stores, which may cut a text anywhere but leaves most of a random one as it is. */
+function pieces(text) {
+  const length = 12;
+  const starts = Array.from({ length: Math.floor(text.length / length) }, (_, number) => number * length);
+  return starts.map((start) => text.slice(start, start + length));
+}
+
+/** The files below a profile that hold a piece of one of these texts, in the encodings that browsers write. */
 async function found(profile, canaries) {
   const hits = [];
   for (const name of await filesBelow(profile)) {
     const bytes = await readFile(join(profile, name)).catch(() => Buffer.alloc(0));
+    const holds = (piece) => bytes.includes(piece) || bytes.includes(Buffer.from(piece, 'utf16le'));
     for (const canary of canaries) {
-      if (bytes.includes(canary) || bytes.includes(Buffer.from(canary, 'utf16le'))) hits.push(`${name}: ${canary.slice(0, 6)}…`);
+      if (pieces(canary).some(holds)) hits.push(`${name}: ${canary.slice(0, 6)}…`);
     }
   }
   return hits;
@@ -67,7 +75,7 @@ test('without a passphrase the secrets lie in the profile folder, as the pages s
   await tokenkeep.browser.quit();
   // Without these hits the searches below would show nothing.
   const hits = await found(tokenkeep.browser.profile, canaries);
-  assert.ok(hits.length > 0);
+  assert.ok(hits.length > 0, 'nothing is found');
 });
 
 test('used with a passphrase from the beginning, locked and quit: no secret lies anywhere in it', async (t) => {
