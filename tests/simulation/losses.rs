@@ -7,7 +7,7 @@ use tokenkeep::vault::heal::{Damage, Manifest, Outcome, Value};
 use tokenkeep::vault::stored::{check_stored, former_key};
 use tokenkeep::vault::{DAMAGE_KEY, INDEX_KEY, KEYS_KEY, token_key};
 
-use crate::storage::record;
+use crate::storage::{Pace, record};
 use crate::world::World;
 
 /// What the world knows of stored things that are not where they were.
@@ -16,7 +16,7 @@ pub(crate) struct Losses {
     /// Batches went with the power, and storage was not looked through since.
     pub(crate) cut: bool,
     /// What was removed may be there again.
-    undone: bool,
+    pub(crate) undone: bool,
     /// Keys of which `storage.local` had nothing any more: only the copy could tell that there was something, and how old its own
     /// text is nobody knows.
     bare: BTreeSet<String>,
@@ -33,9 +33,10 @@ pub(crate) type Left = BTreeMap<String, u32>;
 impl World {
     /// What is left before it is put back.
     pub(crate) fn left(&mut self) -> Left {
-        // Nothing need know of a removal that went with the power, or with a manifest, and that the copy did not hear of.
+        // Nothing need know of a removal that went with the power, or with a manifest, and that the copy does not tell of.
         let manifest = self.storage.generation(KEYS_KEY, KEYS_KEY);
-        self.losses.undone |= self.storage.behind && (self.losses.cut || manifest.is_none());
+        let unheard = self.storage.behind || self.storage.pace == Pace::Never;
+        self.losses.undone |= unheard && (self.losses.cut || manifest.is_none());
         let mut left = Left::new();
         for (profile, _) in &self.acknowledged {
             let key = token_key(profile);

@@ -305,6 +305,8 @@ impl World {
     /// The browser ends, and finds something harmed when it starts again.
     pub(crate) fn harm(&mut self, harm: Harm, in_copy: bool, which: u8, at: u8) {
         self.counts.harmed += 1;
+        // What the power brought back may be what is harmed, and with it the word that it was deleted.
+        self.losses.undone |= self.losses.cut;
         self.browser_ends();
         self.storage.harm(harm, in_copy, which, at);
         self.starts_up();
@@ -417,7 +419,8 @@ impl World {
             // Whatever comes of it, its token is not asked for any more.
             self.acknowledged.retain(|(other, _)| *other != id);
         }
-        if self.remove(&keys).is_ok() && deleted {
+        // Where the session could not be told of it, the next worker goes on with what was posted.
+        if self.remove(&keys).is_ok() && deleted && !self.stale {
             self.gone.insert(id);
         }
     }
