@@ -424,7 +424,8 @@ const STATES = [
     'manager',
     async (studio) => {
       const wipe = { access: true, asked: true, revoked: 2, kept: 1, blocking: true, done: true };
-      await studio.manager.page.evaluate((record) => chrome.storage.session.set({ wipe: record }), wipe);
+      // Every page loads itself anew over it.
+      await studio.manager.page.evaluate((record) => void setTimeout(() => chrome.storage.session.set({ wipe: record }), 100), wipe);
       await throughReloads('it is told', () => studio.manager.visible('#wiped'));
     },
   ],
