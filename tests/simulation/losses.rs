@@ -33,10 +33,11 @@ pub(crate) type Left = BTreeMap<String, u32>;
 impl World {
     /// What is left before it is put back.
     pub(crate) fn left(&mut self) -> Left {
-        // Nothing need know of a removal that went with the power, or with a manifest, and that the copy does not tell of.
+        // Of these, one alone brings back nothing that was removed.
         let manifest = self.storage.generation(KEYS_KEY, KEYS_KEY);
         let unheard = self.storage.behind || self.storage.pace == Pace::Never;
-        self.losses.undone |= unheard && (self.losses.cut || manifest.is_none());
+        let faults = [unheard, self.losses.cut, manifest.is_none()];
+        self.losses.undone |= faults.into_iter().filter(|fault| *fault).count() > 1;
         let mut left = Left::new();
         for (profile, _) in &self.acknowledged {
             let key = token_key(profile);
