@@ -20,6 +20,8 @@ pub(crate) struct Losses {
     /// Keys of which `storage.local` had nothing any more: only the copy could tell that there was something, and how old its own
     /// text is nobody knows.
     bare: BTreeSet<String>,
+    /// Flows whose token the person wanted removed, whatever came of it.
+    pub(crate) unwanted: BTreeSet<FlowId>,
     /// Tokens that the person removed.
     pub(crate) removed: Vec<(String, FlowId)>,
     /// Refresh tokens that are stored as sent, and those of which that was lost.

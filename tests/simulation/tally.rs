@@ -43,6 +43,8 @@ counts! {
     lost_with_power,
     /// Tokens called stored of which no whole text was left, which the person is told.
     beyond_repair,
+    /// Refresh tokens that the server took for stolen, of which the note that they were sent was lost.
+    sent_unknowingly,
 }
 
 #[derive(Default)]
@@ -75,6 +77,7 @@ impl fmt::Display for Tally {
             healed,
             lost_with_power,
             beyond_repair,
+            sent_unknowingly,
         } = self.0.lock().unwrap().clone();
         writeln!(
             f,
@@ -109,7 +112,8 @@ impl fmt::Display for Tally {
         write!(
             f,
             "  beside the above, tokens lost with the power before the disk had them: {lost_with_power}, \
-             damaged on all sides and told: {beyond_repair}"
+             damaged on all sides and told: {beyond_repair}, \
+             taken for stolen where it was lost that they were sent: {sent_unknowingly}"
         )
     }
 }

@@ -562,7 +562,8 @@ impl World {
                 }
                 let engine = self.worker.clone().unwrap();
                 for ended in &engine.ended {
-                    if ended.finding.is_none() && before.contains(&ended.flow) {
+                    let wanted = !self.losses.unwanted.contains(&ended.flow);
+                    if ended.finding.is_none() && before.contains(&ended.flow) && wanted {
                         self.acknowledged.push((ended.profile.clone(), ended.flow.clone()));
                         self.counts.acknowledged += 1;
                     }
@@ -1176,6 +1177,7 @@ impl World {
             schedules: 1,
             kills: self.counts.kills - self.counts.restarts,
             codes: self.posts.len(),
+            sent_unknowingly: self.server.taken_for_stolen.len(),
             refreshes: self.refreshes.values().sum::<u32>() as usize,
             ..self.counts.clone()
         });

@@ -437,6 +437,7 @@ impl World {
         let flow = token.flow.clone();
         // Whatever comes of it, it is not asked for any more.
         self.acknowledged.retain(|(other, _)| *other != id);
+        self.losses.unwanted.insert(flow.clone());
         if self.remove(&[token_key(&id)]).is_ok() && !self.stale {
             self.losses.removed.push((id, flow));
         }
