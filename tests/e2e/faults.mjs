@@ -52,6 +52,8 @@ class Subject {
 
   static async start() {
     const sandbox = await Sandbox.start();
+    // Not by a cookie, which a browser that is killed may forget.
+    await sandbox.session(sandbox.ready.member.username);
     const subject = new Subject(sandbox, await launch(name, { sandbox }));
     await subject.open();
     await subject.tokenkeep.grantHosts();
@@ -165,6 +167,8 @@ class Subject {
     await this.browser.start();
     await this.open();
     await this.tokenkeep.shown('view-home');
+    // Chromium writes down what was granted some seconds later.
+    await this.tokenkeep.grantHosts();
     const { ended } = await this.end();
     await this.compare(plan, before, ended);
     await closeOthers(this.browser, this.tokenkeep.page);
