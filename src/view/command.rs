@@ -67,6 +67,11 @@ pub enum Command {
         /// The profile.
         profile: String,
     },
+    /// The same once more, where a retry is still due.
+    TryAgain {
+        /// The profile.
+        profile: String,
+    },
     /// Ask the provider to end a profile's token.
     Revoke {
         /// The profile.
@@ -161,6 +166,7 @@ record!(enum Command {
     Authorize { profile },
     Renew { profile },
     TestToken { profile },
+    TryAgain { profile },
     Revoke { profile },
     RemoveToken { profile },
     ChooseFormat { profile, format },

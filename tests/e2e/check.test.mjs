@@ -230,6 +230,8 @@ describe('a fresh token that LinkedIn does not know everywhere yet', () => {
     const alarms = await tokenkeep.alarms();
     assert.ok(alarms.some(({ name }) => name === `check:${check.id}`), 'an alarm stands for a page that is closed');
     await check.result('works');
+    // A page and an alarm that come late for the same retry find nothing to do.
+    await tokenkeep.sendAll(Array(5).fill({ TryAgain: { profile: check.id } }));
     assert.equal((await check.asked()).filter((line) => line === USERINFO).length, 2);
     assert.ok(!(await tokenkeep.alarms()).some(({ name }) => name === `check:${check.id}`));
   });

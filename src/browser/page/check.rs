@@ -102,7 +102,7 @@ pub(super) fn try_again() {
         due
     });
     for id in due {
-        spawn_local(async move { say(Command::TestToken { profile: id.clone() }, &id, TEST).await });
+        spawn_local(async move { say(Command::TryAgain { profile: id.clone() }, &id, TEST).await });
     }
 }
 

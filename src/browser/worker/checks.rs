@@ -25,6 +25,8 @@ use super::with;
 pub(super) enum Question {
     /// Whether the token works.
     Test,
+    /// The same, if that is still to be found out: pages and alarms come for one retry.
+    Again,
     /// To end it.
     Revoke,
     /// Nothing, because the person refused the hosts that a test waits for.
@@ -88,7 +90,7 @@ async fn ask_waiting() -> Result<(), JsValue> {
         if let Ok(Some(check)) = checks.get::<Check>(key)
             && (check.waits(now_ms) || check.is_due(now_ms))
         {
-            ask(entry.id, Question::Test).await?;
+            ask(entry.id, Question::Again).await?;
         }
     }
     Ok(())
@@ -138,6 +140,10 @@ async fn find_out(id: &str, question: Question) -> Result<(), JsValue> {
     let Some((subject, known)) = subject(id).await? else {
         return Ok(());
     };
+    let now_ms = clock::now_ms();
+    if question == Question::Again && !known.waits(now_ms) && !known.is_due(now_ms) {
+        return Ok(());
+    }
     let hosts = match question {
         Question::Revoke => vec![subject.provider.token_endpoint_url().host_permission()],
         _ => subject.hosts(),
@@ -146,11 +152,11 @@ async fn find_out(id: &str, question: Question) -> Result<(), JsValue> {
     let check = if allowed {
         let request = match question {
             Question::Revoke => subject.revocation(),
-            _ => subject.call(clock::now_ms()),
+            _ => subject.call(now_ms),
         };
         let told = send(request).await;
         // Who waited twenty seconds for nothing is not kept waiting for the other server.
-        let silent = matches!(told, Some(Err(_))) && question == Question::Test;
+        let silent = matches!(told, Some(Err(_))) && question != Question::Revoke;
         let asked = send(subject.introspection().filter(|_| !silent)).await;
         let now_ms = clock::now_ms();
         match (question, told) {
@@ -158,10 +164,9 @@ async fn find_out(id: &str, question: Question) -> Result<(), JsValue> {
             (_, told) => known.answered(&subject, now_ms, told.as_ref(), asked.as_ref()),
         }
     } else {
-        let now_ms = clock::now_ms();
         match question {
             // The browser's question may outlive the page and this worker.
-            Question::Test => known.waiting(now_ms),
+            Question::Test | Question::Again => known.waiting(now_ms),
             Question::Refused if known.waits(now_ms) => known.refused(&hosts),
             _ => return Ok(()),
         }

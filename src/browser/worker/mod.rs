@@ -294,6 +294,10 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
             checks::ask(profile, Question::Test).await?;
             None
         }
+        Command::TryAgain { profile } => {
+            checks::ask(profile, Question::Again).await?;
+            None
+        }
         Command::Revoke { profile } => {
             checks::ask(profile, Question::Revoke).await?;
             None
