@@ -45,6 +45,7 @@ async function used(tokenkeep) {
 /** Pieces of a text: Firefox compresses what it stores, which may cut a text anywhere but leaves most of a random one as it is. */
 function pieces(text) {
   const length = 12;
+  assert.ok(text.length >= length, 'too short to be told from chance');
   const starts = Array.from({ length: Math.floor(text.length / length) }, (_, number) => number * length);
   return starts.map((start) => text.slice(start, start + length));
 }
