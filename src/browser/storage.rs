@@ -73,8 +73,10 @@ fn damaged(key: &str, what: &str) -> JsValue {
 /// From a JavaScript value, by way of JSON: it holds nothing that JSON has no form for, and JSON is read here anyway.
 /// The other reader, of serde-wasm-bindgen, would take 10 KB.
 pub(super) fn from_js(value: &JsValue) -> Result<Plain, JsValue> {
-    let json = String::from(js_sys::JSON::stringify(value)?);
-    serde_json::from_str(&json).map_err(|_| js_sys::Error::new("no plain data").into())
+    // Of nothing, which a browser answers for a worker that was stopped, there is no JSON.
+    let json = JsValue::from(js_sys::JSON::stringify(value)?).as_string();
+    json.and_then(|json| serde_json::from_str(&json).ok())
+        .ok_or_else(|| js_sys::Error::new("no plain data").into())
 }
 
 /// To a plain JavaScript value.

@@ -206,6 +206,23 @@ describe('storage', () => {
     assert.ok(await other.visible('#damage'));
   });
 
+  test('that a page finds empty is looked through, though two workers are stopped over it', async () => {
+    const { tokenkeep } = on;
+    await tokenkeep.page.evaluate(() => {
+      const { runtime } = globalThis.browser ?? chrome;
+      const asked = runtime.sendMessage.bind(runtime);
+      // What the browsers were seen to answer for a worker that ended: nothing, or an error.
+      const stopped = [() => undefined, () => Promise.reject(new Error('the message channel closed'))];
+      globalThis.left = () => stopped.length;
+      runtime.sendMessage = async (message) => (message === 'Heal' && stopped.length > 0 ? stopped.shift()() : asked(message));
+      return chrome.storage.local.clear();
+    });
+    await until('both were asked', () => tokenkeep.page.evaluate(() => globalThis.left() === 0));
+    await until('it was healed', async () => JSON.stringify(precious(await tokenkeep.raw())) === JSON.stringify(before));
+    await tokenkeep.inState(holder.id, 'token');
+    assert.equal(await tokenkeep.view(), 'view-home');
+  });
+
   test('whose list is lost lists what is there', async () => {
     const { tokenkeep, browser } = on;
     await spoilCopy(tokenkeep, { index: 'damaged' });

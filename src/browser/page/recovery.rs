@@ -13,6 +13,9 @@ use crate::browser::storage::{ask, local, session};
 use crate::browser::texts;
 use crate::vault;
 
+/// How often the worker is asked before a page says that it can't read storage.
+const HEALED_AT_MOST: u32 = 3;
+
 thread_local! {
     /// Whether the worker was asked since the page last found all that it looked for.
     static ASKED: Cell<bool> = const { Cell::new(false) };
@@ -29,7 +32,14 @@ pub(super) async fn heal_unless(whole: Result<bool, JsValue>) -> Result<(), JsVa
         Ok(false) => None,
         Err(error) => Some(error),
     };
-    let healed = match send(&Command::Heal).await {
+    let mut reply = send(&Command::Heal).await;
+    for _ in 1..HEALED_AT_MOST {
+        // A worker that is stopped answers nobody; the next one can be asked the same.
+        if reply.is_err() {
+            reply = send(&Command::Heal).await;
+        }
+    }
+    let healed = match reply {
         Ok(Reply::Failed { message }) => Err(js_sys::Error::new(&message).into()),
         Ok(_) => Ok(()),
         Err(error) => Err(error),
