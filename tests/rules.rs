@@ -186,3 +186,21 @@ fn no_two_flows_own_one_rule() {
     ids.dedup();
     assert_eq!(ids.len(), 3 * (Flow::RULES as usize + 1));
 }
+
+#[test]
+fn the_anchor_lasts_and_matches_no_address_that_could_be_answered() {
+    let (rule, regex) = taken_apart(&Rule::anchor());
+    assert!(Rule::lasts(Rule::ANCHOR));
+    assert_eq!(rule["id"], json!(Rule::ANCHOR));
+    assert!(regex.is_match("https://anchor.invalid/"));
+    for address in [
+        "https://anchor.invalid/x",
+        "https://anchor.invalid.test/",
+        "https://www.linkedin.com/",
+        "http://anchor.invalid/",
+    ] {
+        assert!(!regex.is_match(address), "{address}");
+    }
+    let first = flow("first", "linkedin", &mut Engine::new());
+    assert!(!first.rule_ids().contains(&Rule::ANCHOR));
+}

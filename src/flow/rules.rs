@@ -70,6 +70,22 @@ impl Rule {
         id >= LASTING
     }
 
+    /// The id of [`Rule::anchor`]. No flow's rule has it: their ids in the session start at 1.
+    pub const ANCHOR: u32 = LASTING;
+
+    /// A lasting rule that matches nothing (RFC 6761 section 6.4) and always stands. Firefox notes some seconds late that
+    /// an extension has come to have lasting rules, and after a crash does not look for any where none was noted.
+    #[must_use]
+    pub fn anchor() -> Rule {
+        block(
+            Rule::ANCHOR,
+            RuleCondition {
+                regex_filter: Some(exactly("https://anchor.invalid/")),
+                ..RuleCondition::default()
+            },
+        )
+    }
+
     /// The id of a session rule that is not below this one; that of a lasting rule is by its flow's.
     #[must_use]
     pub(super) fn in_session(id: u32) -> u32 {

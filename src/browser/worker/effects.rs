@@ -134,7 +134,7 @@ async fn open_tab(active: bool) -> Result<TabId, JsValue> {
 }
 
 /// Takes rules away and sets others: rules of the session, or rules that outlive it.
-fn change_rules(ids: &[u32], rules: Vec<Rule>) -> Result<Promise, JsValue> {
+pub(super) fn change_rules(ids: &[u32], rules: Vec<Rule>) -> Result<Promise, JsValue> {
     let lasting = ids.iter().any(|id| Rule::lasts(*id));
     let ids: Array = ids.iter().map(|id| JsValue::from(*id)).collect();
     let own_host = Url::parse(&api().runtime().get_url(""))

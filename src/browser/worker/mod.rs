@@ -27,7 +27,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 use crate::diagnosis::ERROR_PAGE;
 use crate::flow::trace::Recorder;
-use crate::flow::{Effect, Engine, Event, FlowId, Note, Phase, StoredToken, TabId};
+use crate::flow::{Effect, Engine, Event, FlowId, Note, Phase, Rule, StoredToken, TabId};
 use crate::plain::{Plain, Record};
 use crate::vault;
 use crate::view::{Command, Reply};
@@ -39,7 +39,7 @@ use super::{clock, writing};
 
 use checks::{Asking, Question};
 use clipboard::CLIPBOARD_ALARM;
-use effects::run_one;
+use effects::{change_rules, run_one};
 use lock::LOCK_ALARM;
 use profiles::{choose_format, move_profile, save, save_copy, save_settings};
 use restore::restore;
@@ -428,11 +428,17 @@ async fn load() -> Result<(), JsValue> {
         clippy::cast_sign_loss,
         reason = "rule ids are ours: small and positive"
     )]
-    let rules = rules
+    let mut rules: Vec<u32> = rules
         .iter()
         .filter_map(|rule| property(&rule, "id").as_f64())
         .map(|id| id as u32)
         .collect();
+    let before = rules.len();
+    rules.retain(|id| *id != Rule::ANCHOR);
+    if rules.len() == before {
+        // Without it everything works but what follows a crash.
+        let _ = answer(change_rules(&[Rule::ANCHOR], vec![Rule::anchor()])).await;
+    }
     with(|worker| {
         worker.engine = engine;
         worker.noted = noted;

@@ -214,6 +214,12 @@ export class Chromium {
     await this.workers.send('ServiceWorker.stopAllWorkers');
   }
 
+  /** See Firefox.writeLate; Chromium writes lasting rules at once. */
+  async writeLate() {}
+
+  /** See Firefox.writePreferences. */
+  async writePreferences() {}
+
   /** The network goes and comes back, for the worker, which must run. */
   async loseNetwork() {
     const session = await this.#worker().createCDPSession();

@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -344,6 +344,29 @@ export class Firefox {
         await extension.terminateBackground({ ignoreDevToolsAttached: true, disableResetIdleForTest: true });
       }
     }, ID);
+  }
+
+  /** What Firefox writes some seconds late, it writes now: its preferences, and whether an extension has lasting rules. */
+  async writeLate() {
+    await this.chrome(async () => {
+      const { ExtensionParent } = ChromeUtils.importESModule('resource://gre/modules/ExtensionParent.sys.mjs');
+      const { StartupCache } = ExtensionParent;
+      StartupCache._saveTask?.disarm();
+      await StartupCache._saveNow();
+      // A browser that is killed in its first half minute throws that away.
+      Services.startup.trackStartupCrashEnd();
+    });
+    await this.writePreferences();
+  }
+
+  /** Of that, the preferences, which are half a second late. */
+  async writePreferences() {
+    const mark = `tokenkeep.written.${Date.now()}`;
+    await this.chrome((name) => {
+      Services.prefs.setBoolPref(name, true);
+      Services.prefs.savePrefFile(null);
+    }, mark);
+    await until('the preferences are written', async () => (await readFile(join(this.profile, 'prefs.js'), 'utf8')).includes(mark));
   }
 
   /** The network goes and comes back. */

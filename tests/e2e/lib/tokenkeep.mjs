@@ -5,6 +5,9 @@ import assert from 'node:assert/strict';
 import { items, records, storedText } from './stored.mjs';
 import { until } from './until.mjs';
 
+/** The lasting rule that always stands and matches nothing: Rule::anchor. */
+const ANCHOR = 1_000_000_000;
+
 /** Clicks something that may take its own page away. */
 export async function clickAway(page, selector) {
   await page.bringToFront();
@@ -339,9 +342,10 @@ export class Tokenkeep {
     return this.page.evaluate(() => chrome.declarativeNetRequest.getSessionRules());
   }
 
-  /** Those that the browser keeps when the session ends. */
-  lastingRules() {
-    return this.page.evaluate(() => chrome.declarativeNetRequest.getDynamicRules());
+  /** Those of flows that the browser keeps when the session ends. */
+  async lastingRules() {
+    const rules = await this.page.evaluate(() => chrome.declarativeNetRequest.getDynamicRules());
+    return rules.filter(({ id }) => id !== ANCHOR);
   }
 
   alarms() {
@@ -469,7 +473,7 @@ export class Tokenkeep {
     // Whoever looks storage through meanwhile finds that nothing is expected, and brings nothing back.
     const nothing = { schema: 2, keys: storedText('keys', { schema: 2, keys: [] }, Date.now()) };
     await throughReloads('everything is put back', () =>
-      this.page.evaluate(async (items) => {
+      this.page.evaluate(async ([items, anchor]) => {
         await chrome.storage.session.clear();
         const stands = Object.keys(await chrome.storage.local.get(null));
         await chrome.storage.local.set(items);
@@ -478,12 +482,13 @@ export class Tokenkeep {
         const rules = await chrome.declarativeNetRequest.getSessionRules();
         await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map((rule) => rule.id) });
         const lasting = await chrome.declarativeNetRequest.getDynamicRules();
-        await chrome.declarativeNetRequest.updateDynamicRules({ removeRuleIds: lasting.map((rule) => rule.id) });
+        const removeRuleIds = lasting.map((rule) => rule.id).filter((id) => id !== anchor);
+        await chrome.declarativeNetRequest.updateDynamicRules({ removeRuleIds });
         // A worker that was woken before its notes were gone.
         await chrome.storage.session.remove('engine');
         const left = await chrome.storage.local.get(null);
         return Object.keys(left).length === Object.keys(items).length;
-      }, nothing),
+      }, [nothing, ANCHOR]),
     );
     // One that was woken meanwhile may know of a passphrase that is gone.
     await this.browser.killWorker();
