@@ -9,7 +9,7 @@ import { Holder } from './lib/holder.mjs';
 import { Manager } from './lib/manager.mjs';
 import { onlyIn, stage, startFresh } from './lib/stage.mjs';
 import { parseStored, storedText } from './lib/stored.mjs';
-import { Tokenkeep } from './lib/tokenkeep.mjs';
+import { Tokenkeep, stopOver } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 import { PASSPHRASE, lock, protect, shows, unlock } from './lib/vault.mjs';
 
@@ -208,16 +208,9 @@ describe('storage', () => {
 
   test('that a page finds empty is looked through, though two workers are stopped over it', async () => {
     const { tokenkeep } = on;
-    await tokenkeep.page.evaluate(() => {
-      const { runtime } = globalThis.browser ?? chrome;
-      const asked = runtime.sendMessage.bind(runtime);
-      // What the browsers were seen to answer for a worker that ended: nothing, or an error.
-      const stopped = [() => undefined, () => Promise.reject(new Error('the message channel closed'))];
-      globalThis.left = () => stopped.length;
-      runtime.sendMessage = async (message) => (message === 'Heal' && stopped.length > 0 ? stopped.shift()() : asked(message));
-      return chrome.storage.local.clear();
-    });
-    await until('both were asked', () => tokenkeep.page.evaluate(() => globalThis.left() === 0));
+    const stopped = await stopOver(tokenkeep.page, 'Heal');
+    await tokenkeep.page.evaluate(() => chrome.storage.local.clear());
+    await until('both were asked', async () => (await stopped()) === 2);
     await until('it was healed', async () => JSON.stringify(precious(await tokenkeep.raw())) === JSON.stringify(before));
     await tokenkeep.inState(holder.id, 'token');
     assert.equal(await tokenkeep.view(), 'view-home');

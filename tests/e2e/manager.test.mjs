@@ -7,7 +7,7 @@ import { giveToken } from './lib/holder.mjs';
 import { axeViolations } from './lib/look.mjs';
 import { Manager } from './lib/manager.mjs';
 import { BROWSER, stage, startFresh } from './lib/stage.mjs';
-import { closeOthers, typeInto } from './lib/tokenkeep.mjs';
+import { closeOthers, stopOver, typeInto } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -448,6 +448,16 @@ describe('settings', () => {
     assert.deepEqual(wrong.Invalid.errors, [['remind_days', 'out_of_range']]);
     const untouched = { notify: false, template: null, lock_after_min: null, lock_with_screen: false, clear_after_s: null };
     assert.deepEqual(await settings(), { remind_days: [30, 7, 1], ...untouched });
+  });
+
+  test('are saved though two workers are stopped over it', async () => {
+    await manager.go('settings', 'view-settings');
+    const stopped = await stopOver(manager.page, 'SaveSettings');
+    await typeInto(manager.page, '#remind_days', '5');
+    await manager.click('#settings_save');
+    await until('they are stored', async () => (await settings())?.remind_days.join() === '5');
+    assert.equal(await stopped(), 2);
+    assert.equal(await manager.visible('#view-settings'), true);
   });
 
   test('Notify me asks the browser in the click', async () => {

@@ -10,7 +10,7 @@ use crate::vault;
 use crate::vault::lock::{EncodedKey, VaultRecord, Waiting};
 use crate::view::{Command, Reply};
 
-use super::{dom, report, send, show_view, with};
+use super::{dom, report, send_again, show_view, with};
 use crate::browser::api::{api, object, property};
 use crate::browser::dom::{by_id, document, for_each, set_attribute, set_text, show};
 use crate::browser::storage::{local, read};
@@ -172,7 +172,7 @@ fn unlock() -> Result<(), JsValue> {
     spawn_local(async move {
         let done = match key_of(passphrase, &header).await {
             // The page is loaded anew when the key is there.
-            Ok(key) => match send(&Command::Unlock { header, key }).await {
+            Ok(key) => match send_again(&Command::Unlock { header, key }).await {
                 Ok(Reply::Done) => Ok(()),
                 _ => Err("broken".to_owned()),
             },

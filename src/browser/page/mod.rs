@@ -500,6 +500,18 @@ async fn send(command: &Command) -> Result<Reply, JsValue> {
     Reply::from_plain(&from_js(&reply)?).map_err(|unfit| js_sys::Error::new(&unfit.to_string()).into())
 }
 
+/// Sends a command that may be given twice, up to three times: a worker that is stopped over it answers nobody, and the next one
+/// can be asked the same.
+async fn send_again(command: &Command) -> Result<Reply, JsValue> {
+    let mut reply = send(command).await;
+    for _ in 0..2 {
+        if reply.is_err() {
+            reply = send(command).await;
+        }
+    }
+    reply
+}
+
 /// Sends a command whose answer shows in storage.
 fn command(command: Command) {
     spawn_local(async move {

@@ -7,14 +7,11 @@ use web_sys::{Element, EventTarget};
 
 use crate::view::{Command, Reply, damage_views};
 
-use super::{command, dom, load_from, send, with};
+use super::{command, dom, load_from, send_again, with};
 use crate::browser::dom::{by_id, children, set_attribute, set_text_in, show, show_in};
 use crate::browser::storage::{ask, local, session};
 use crate::browser::texts;
 use crate::vault;
-
-/// How often the worker is asked before a page says that it can't read storage.
-const HEALED_AT_MOST: u32 = 3;
 
 thread_local! {
     /// Whether the worker was asked since the page last found all that it looked for.
@@ -32,14 +29,7 @@ pub(super) async fn heal_unless(whole: Result<bool, JsValue>) -> Result<(), JsVa
         Ok(false) => None,
         Err(error) => Some(error),
     };
-    let mut reply = send(&Command::Heal).await;
-    for _ in 1..HEALED_AT_MOST {
-        // A worker that is stopped answers nobody; the next one can be asked the same.
-        if reply.is_err() {
-            reply = send(&Command::Heal).await;
-        }
-    }
-    let healed = match reply {
+    let healed = match send_again(&Command::Heal).await {
         Ok(Reply::Failed { message }) => Err(js_sys::Error::new(&message).into()),
         Ok(_) => Ok(()),
         Err(error) => Err(error),

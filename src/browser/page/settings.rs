@@ -11,7 +11,7 @@ use crate::profile::Settings;
 use crate::vault;
 use crate::view::{Command, Reply};
 
-use super::{announce, clipboard, dom, passphrase, report, send};
+use super::{announce, clipboard, dom, passphrase, report, send_again};
 use crate::browser::api::{answer, api, object, strings};
 use crate::browser::dom::{by_id, set_attribute, set_text, show};
 use crate::browser::storage::{local, read};
@@ -163,7 +163,7 @@ pub(super) fn save(settings: Settings) {
         let command = Command::SaveSettings {
             settings: settings.clone(),
         };
-        match send(&command).await {
+        match send_again(&command).await {
             Ok(Reply::Done) => {
                 // The same again changes nothing in storage, and what was typed may still look different.
                 STORED.with_borrow_mut(|(stored, _)| *stored = settings);

@@ -31,6 +31,23 @@ export async function closeOthers(browser, kept) {
   }
 }
 
+/** Two workers end over this command of the page's, as the browsers were seen to tell it: by no answer, or by an error. Returns how to count them. */
+export async function stopOver(page, command) {
+  await page.evaluate((wanted) => {
+    const { runtime } = globalThis.browser ?? chrome;
+    const send = runtime.sendMessage.bind(runtime);
+    const ends = [() => undefined, () => Promise.reject(new Error('the message channel closed'))];
+    globalThis.stopped = 0;
+    runtime.sendMessage = async (message) => {
+      const end = (message === wanted || wanted in Object(message)) && ends[globalThis.stopped];
+      if (!end) return send(message);
+      globalThis.stopped += 1;
+      return end();
+    };
+  }, command);
+  return () => page.evaluate(() => globalThis.stopped);
+}
+
 /** Counts the tabs that open while something is done; afterwards there must be those of before. */
 export async function tabsOpened(browser, act) {
   const addresses = async () => (await browser.pages()).map(({ url }) => url).sort();
