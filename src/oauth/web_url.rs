@@ -111,6 +111,19 @@ pub(super) fn parse(text: &str) -> Result<Url, UrlError> {
     Ok(url)
 }
 
+/// An address as the browser tells it, whatever its scheme. Nobody's is one with a host of more than [`MAX_LENGTH`] bytes:
+/// reading that takes ten times its memory.
+#[must_use]
+pub fn told(text: &str) -> Option<Url> {
+    let (_, rest) = text.split_once(':')?;
+    let rest = rest.trim_start_matches(['/', '\\']);
+    let authority = rest.split(['/', '\\', '?', '#']).next()?;
+    if authority.len() > MAX_LENGTH {
+        return None;
+    }
+    Url::parse(text).ok()
+}
+
 fn split_scheme(text: &str) -> Result<(&str, &str), UrlError> {
     let (scheme, rest) = text.split_once(':').ok_or(UrlError::Relative)?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -147,4 +160,22 @@ pub fn is_loopback_ip(url: &Url) -> bool {
 /// (security.md §2.4).
 pub(super) fn host_permission(url: &Url) -> String {
     [url.scheme(), "://", url.host_str().unwrap_or_default(), "/*"].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_nobody_can_have_is_not_read() {
+        for before in ["https://", "https:/", "https:", "https:\\\\", "x://"] {
+            let with = |name: &str| told(&[before, &name.repeat(MAX_LENGTH / 6 + 1), "/callback?code=1"].concat());
+            // As a changed vector had it, and it took 13 MB.
+            assert_eq!(with("&state=iss"), None, "{before}");
+        }
+        for long in ["https://a.test/", "https://a.test?", "https://a.test#", "data:,/"] {
+            assert!(told(&[long, &"a".repeat(MAX_LENGTH)].concat()).is_some(), "{long}");
+        }
+        assert_eq!(told("no address"), None);
+    }
 }

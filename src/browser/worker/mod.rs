@@ -20,7 +20,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use js_sys::{Array, Promise};
-use url::Url;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
@@ -28,6 +27,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use crate::diagnosis::ERROR_PAGE;
 use crate::flow::trace::Recorder;
 use crate::flow::{Effect, Engine, Event, FlowId, Note, Phase, Rule, StoredToken, TabId};
+use crate::oauth::web_url;
 use crate::plain::{Plain, Record};
 use crate::vault;
 use crate::view::{Command, Reply};
@@ -161,7 +161,7 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
 }
 
 fn request_failed(details: &JsValue) -> Option<Event> {
-    let url = Url::parse(&property(details, "url").as_string()?).ok()?;
+    let url = web_url::told(&property(details, "url").as_string()?)?;
     let tab = tab_id(&property(details, "tabId"))?;
     Some(Event::RequestFailed { url, tab })
 }
@@ -175,7 +175,7 @@ fn redirected(details: &JsValue) -> Option<Event> {
     if !own || !redirects {
         return None;
     }
-    let from = Url::parse(&property(details, "url").as_string()?).ok()?;
+    let from = web_url::told(&property(details, "url").as_string()?)?;
     let headers: Array = property(details, "responseHeaders").dyn_into().ok()?;
     let location = headers.iter().find(|header| {
         let name = property(header, "name").as_string();
@@ -187,7 +187,7 @@ fn redirected(details: &JsValue) -> Option<Event> {
 
 /// A page of the authorization endpoint that stands in a tab: an error by its status or by its title.
 async fn page_shown(details: &JsValue) -> Option<Event> {
-    let url = Url::parse(&property(details, "url").as_string()?).ok()?;
+    let url = web_url::told(&property(details, "url").as_string()?)?;
     let tab = tab_id(&property(details, "tabId"))?;
     let failed = property(details, "statusCode")
         .as_f64()
@@ -503,7 +503,7 @@ async fn missed_in_tabs() -> Vec<Event> {
             Ok(shown) => missed.extend(
                 property(&shown, "url")
                     .as_string()
-                    .and_then(|url| Url::parse(&url).ok())
+                    .and_then(|url| web_url::told(&url))
                     .map(|url| Event::RequestFailed { url, tab }),
             ),
             Err(_) => missed.push(Event::TabRemoved(tab)),

@@ -2,10 +2,9 @@
 
 use tokenkeep::diagnosis::{Failure, Grant, diagnose, diagnose_redirect_uri, redirect_uri_difference};
 use tokenkeep::oauth::{
-    EndpointUrl, Expected, RedirectUri, Scopes, State, form, parse_authorization_response, state_of,
+    EndpointUrl, Expected, RedirectUri, Scopes, State, form, parse_authorization_response, state_of, web_url,
 };
 use tokenkeep::plain::Record as _;
-use url::Url;
 
 use super::{SHOWN_AT_MOST, end, linkedin, shown_text};
 use crate::seeds;
@@ -14,7 +13,7 @@ use crate::seeds;
 const STATE: &str = "Jx9-wq_0kU3sT5vB7nM1pQ2rZ4yA6cE8gI0oL3fHdWs";
 
 pub(super) fn redirect(input: &str) -> u64 {
-    let Ok(callback) = Url::parse(input) else { return 0 };
+    let Some(callback) = web_url::told(input) else { return 0 };
     let state = State::new(STATE);
     let mut ends = Vec::new();
     for uri in ["https://app.example.com/callback", "http://localhost:3000/cb?a=b"] {
@@ -97,13 +96,17 @@ pub(super) fn endpoint_url(input: &str) -> u64 {
 
 pub(super) fn scope(input: &str) -> u64 {
     let answered = Scopes::from_answer(input);
-    let joined = answered.join(" ");
-    assert_eq!(Scopes::parse(&joined).as_ref(), Ok(&answered));
-    assert!(answered.same_set(&Scopes::from_answer(&answered.join(","))));
+    // Each token is compared with those before it, and what the product does not do would do that four times more.
+    let short = input.len() <= 2 << 10;
+    if short {
+        let joined = answered.join(" ");
+        assert_eq!(Scopes::parse(&joined).as_ref(), Ok(&answered));
+        assert!(answered.same_set(&Scopes::from_answer(&answered.join(","))));
+    }
     match Scopes::parse(input) {
         Ok(entered) => {
             assert_eq!(entered, answered);
-            assert_eq!(Scopes::from_plain(&entered.to_plain()).as_ref(), Ok(&entered));
+            assert!(!short || Scopes::from_plain(&entered.to_plain()).as_ref() == Ok(&entered));
             end(&entered.iter().count().min(20))
         }
         Err(error) => {
