@@ -182,6 +182,12 @@ pub(super) fn set(object: &Object, name: &str, value: &JsValue) {
     let _ = Reflect::set(object, &name.into(), value);
 }
 
+/// Takes a property out of an object that is ours.
+pub(super) fn unset(object: &Object, name: &str) {
+    // Only a frozen object or a proxy can refuse.
+    let _ = Reflect::delete_property(object, &name.into());
+}
+
 /// A property; undefined where there is none.
 pub(super) fn property(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
@@ -211,6 +217,13 @@ pub(super) fn clipboard_permissions() -> Object {
     let names = ["clipboardRead", "clipboardWrite", "offscreen"];
     let names = names.iter().take(if firefox { 2 } else { 3 });
     object([("permissions", strings(names).into())])
+}
+
+/// Whether the person has granted a host: the browser keeps that apart from storage.
+pub(super) async fn any_host_granted() -> bool {
+    let granted = answer(api().permissions().get_all()).await;
+    let origins = granted.map(|granted| property(&granted, "origins"));
+    origins.is_ok_and(|origins| property(&origins, "length").as_f64().is_some_and(|length| length > 0.0))
 }
 
 /// Whether all these hosts are granted: answered by true or false.

@@ -11,12 +11,12 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::plain::{Plain, Record as _};
 use crate::profile::Profile;
-use crate::vault::heal::{Damage, Manifest, Outcome, Plan, Stores, Value, plan};
+use crate::vault::heal::{Damage, Damaged, Manifest, Outcome, Plan, Stores, Value, plan};
 use crate::vault::lock::{OpenKey, VaultRecord, sealing};
 use crate::vault::stored::{Sealing, check_stored, former_key, read_stored, write_stored};
 use crate::vault::{
-    DAMAGE_KEY, INDEX_KEY, Index, IndexEntry, KEYS_KEY, SCHEMA, SCHEMA_KEY, SESSION_KEYS, VAULT_KEY, has_former,
-    own_keys, profile_key, stays_open,
+    DAMAGE_KEY, INDEX_KEY, Index, IndexEntry, KEYS_KEY, SCHEMA, SCHEMA_KEY, SESSION_KEYS, UNSETTLED_KEY, VAULT_KEY,
+    has_former, own_keys, profile_key, stays_open,
 };
 
 use super::api::{self, StorageArea, answer, object, property, words};
@@ -197,6 +197,8 @@ pub(super) async fn clear() -> Result<(), JsValue> {
 /// stood before each record is written over, too.
 pub(super) async fn seal_anew(vault: &VaultRecord, open: Option<&OpenKey>) -> Result<SealedAnew, JsValue> {
     let writing = Queued::wait(&WRITING).await;
+    // A worker that dies over it leaves the rest to the next one, which looks storage through.
+    answer(session().remove(&api::strings([LOOKED_KEY].iter()))).await?;
     let all = answer(local().get_all(&JsValue::NULL)).await?;
     let new = sealing(Some(vault), open);
     let keys: Vec<String> = keys_of(&all);
@@ -236,7 +238,10 @@ pub(super) async fn seal_anew(vault: &VaultRecord, open: Option<&OpenKey>) -> Re
         written(VAULT_KEY, generation, &json(&vault.to_plain())?, &Sealing::Off)?,
     );
     expect(&mut batch, |manifest| manifest.add([VAULT_KEY].into_iter())).await?;
+    let unsettled = written(UNSETTLED_KEY, next(None), &json(&Plain::Bool(true))?, &Sealing::Off)?;
+    batch.put(UNSETTLED_KEY, unsettled);
     answer(local().set(&batch.items)).await?;
+    api::unset(&batch.items, UNSETTLED_KEY);
     set_sealing(new);
     Ok(SealedAnew {
         _writing: writing,
@@ -254,11 +259,37 @@ pub(super) struct SealedAnew {
 impl SealedAnew {
     /// Makes storage and copy anew, so that what stood there before does not stay in the browser's files.
     pub(super) async fn settle(self) {
-        if let Err(error) = make_anew(&self.batch).await {
-            // All of it is written, and old texts may stay in the files.
-            warn("storage could not be made anew:", &error);
+        warn_unless_anew(make_anew(&self.batch).await);
+    }
+}
+
+fn warn_unless_anew(made: Result<(), JsValue>) {
+    if let Err(error) = made {
+        // All of it is written, and old texts may stay in the files; the next start tries again.
+        warn("storage could not be made anew:", &error);
+    }
+}
+
+/// What a worker left undone that died before it had [settled](SealedAnew::settle) what it sealed. It takes no key.
+async fn settle_left() -> Result<(), JsValue> {
+    let note = everything(Some(&[UNSETTLED_KEY])).await?;
+    if property(&note, UNSETTLED_KEY).is_undefined() {
+        return Ok(());
+    }
+    let _writing = Queued::wait(&WRITING).await;
+    let all = everything(None).await?;
+    let mut batch = Batch::default();
+    for key in keys_of(&all) {
+        let value = property(&all, &key);
+        if let Some(text) = value.as_string().filter(|_| has_former(&key) && !key.starts_with('~')) {
+            batch.texts.push((key.clone(), text));
+        }
+        if key != UNSETTLED_KEY {
+            api::set(&batch.items, &key, &value);
         }
     }
+    warn_unless_anew(make_anew(&batch).await);
+    Ok(())
 }
 
 /// Empties storage and copy and fills them again. Whoever dies between the two finds the copy at the next start.
@@ -290,6 +321,7 @@ pub(super) async fn look_through() -> Result<(), JsValue> {
         return Ok(());
     }
     heal().await?;
+    settle_left().await?;
     looked().await
 }
 
@@ -326,16 +358,14 @@ pub(super) async fn heal() -> Result<(), JsValue> {
     let _writing = Queued::wait(&WRITING).await;
     let _copying = Queued::wait(&COPYING).await;
     let mut all = everything(None).await?;
-    let copy = match copy::read().await {
-        Ok(copy) => copy,
-        Err(error) => {
-            warn("the copy could not be read:", &error);
-            BTreeMap::new()
-        }
-    };
+    let copy = copy::read().await;
+    if let Err(error) = &copy {
+        warn("the copy could not be read:", error);
+    }
+    let unknown = copy.is_err();
     let mut stores = Stores {
         local: values_of(&all),
-        copy,
+        copy: copy.unwrap_or_default(),
     };
     let found = Records::new(all.clone()).get::<u32>(SCHEMA_KEY).unwrap_or_default();
     let mut manifest = manifest_in(&stores);
@@ -349,7 +379,14 @@ pub(super) async fn heal() -> Result<(), JsValue> {
         stores.local = values_of(&all);
         manifest = manifest_in(&stores);
     }
-    let plan = plan(&stores, manifest.as_ref());
+    let mut plan = plan(&stores, manifest.as_ref());
+    // Nothing is there, and nobody knows whether there ever was; whoever granted a host has had a profile.
+    if unknown && stores.local.is_empty() && api::any_host_granted().await {
+        plan.damaged.push(Damaged {
+            key: INDEX_KEY.to_owned(),
+            outcome: Outcome::Lost,
+        });
+    }
     let numbered = found == Some(SCHEMA) || (stores.local.is_empty() && stores.copy.is_empty());
     put_back(&all, plan, !numbered).await
 }

@@ -61,6 +61,8 @@ pub const WAITING_KEY: &str = "waiting";
 pub const KEYS_KEY: &str = "keys";
 /// Key of the [`Damage`](heal::Damage) in `storage.local`, as long as nobody has seen it.
 pub const DAMAGE_KEY: &str = "damage";
+/// Key in `storage.local` that stands as long as the browser's files may hold what stood there before it was sealed anew.
+pub const UNSETTLED_KEY: &str = "unsettled";
 
 /// Key of the [`Trash`] in `storage.local`.
 pub const TRASH_KEY: &str = "trash";
@@ -127,7 +129,7 @@ pub fn own_keys(id: &str) -> [String; 5] {
 /// Whether the record before the last one is kept: not where the next test or flow replaces what is lost.
 #[must_use]
 pub fn has_former(key: &str) -> bool {
-    ![TRACES, CHECK, REMINDED_KEY, WIPE_KEY, NOTES_KEY]
+    ![TRACES, CHECK, REMINDED_KEY, WIPE_KEY, NOTES_KEY, UNSETTLED_KEY]
         .iter()
         .any(|kind| key.starts_with(kind))
 }
@@ -144,6 +146,7 @@ pub fn stays_open(key: &str) -> bool {
         DAMAGE_KEY,
         WIPE_KEY,
         NOTES_KEY,
+        UNSETTLED_KEY,
     ]
     .contains(&key.trim_start_matches('~'))
 }

@@ -259,16 +259,21 @@ function redirectToToken(flows) {
   return line(`${ms(beyond)} (${before} + ${after}; request ${own})`, beyond <= 50);
 }
 
-/** What one renewal writes, with one profile and with many: the keys, how often, and the bytes. */
+/** What one renewal writes, with one profile and with many: the keys, how often, and the bytes; medians, for a worker may put what it writes of a trace together or not. */
 function written(one, many) {
   const what = (flows) => {
-    const { written: keys } = flows.at(-1);
-    const sum = (area) =>
+    const middle = (numbers) => Math.round(median(numbers));
+    const names = [...new Set(flows.flatMap(({ written: keys }) => Object.keys(keys)))];
+    const times = names
+      .map((name) => [name, middle(flows.map(({ written: keys }) => keys[name]?.times ?? 0))])
+      .filter(([, count]) => count > 0)
+      .map(([name, count]) => `${name.replace(/:.*/, '')} ${count} ×`);
+    const sum = (area, keys) =>
       Object.entries(keys)
         .filter(([key]) => key.startsWith(area))
         .reduce((total, [, { bytes }]) => total + bytes, 0);
-    const times = Object.entries(keys).map(([key, value]) => `${key.replace(/:.*/, '')} ${value.times} ×`);
-    return { times: times.sort().join(', '), local: sum('local'), session: sum('session') };
+    const bytes = (area) => middle(flows.map(({ written: keys }) => sum(area, keys)));
+    return { times: times.sort().join(', '), local: bytes('local'), session: bytes('session') };
   };
   const [a, b] = [what(one), what(many)];
   // Tokens differ in length; what grew with the profiles would grow by more than a byte for each.

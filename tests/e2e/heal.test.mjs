@@ -41,6 +41,22 @@ function spoilCopy(tokenkeep, texts) {
   }, texts);
 }
 
+/** A copy of another version can't be opened; `gone` takes it away. */
+function unreadableCopy(tokenkeep, gone = false) {
+  return tokenkeep.page.evaluate(async (away) => {
+    const bucket = await navigator.storageBuckets?.open('copy');
+    const { indexedDB: factory } = bucket ?? globalThis;
+    return new Promise((resolve, reject) => {
+      const asking = away ? factory.deleteDatabase('tokenkeep') : factory.open('tokenkeep', 2);
+      asking.onerror = () => reject(asking.error);
+      asking.onsuccess = () => {
+        asking.result?.close();
+        resolve();
+      };
+    });
+  }, gone);
+}
+
 /** Waits until the copy holds what storage.local does. */
 function followed(tokenkeep) {
   return until('the copy has followed', async () => {
@@ -225,6 +241,31 @@ describe('storage', () => {
     await other.inState(holder.id, 'token');
     const { lines } = await told(browser);
     assert.deepEqual(lines, ['List of profiles |  | Lost']);
+  });
+
+  test('that is empty, and whose copy can not be read, is a first run only where no host was granted', async (t) => {
+    const { tokenkeep, browser } = on;
+    t.after(() => unreadableCopy(tokenkeep, true));
+    const empty = async () => {
+      // A copy that nobody needs is made anew where it can't be read.
+      await unreadableCopy(tokenkeep);
+      await tokenkeep.page.evaluate(() => chrome.storage.local.clear());
+      await browserStarts(tokenkeep);
+      return (await damageOf(tokenkeep)).map(({ key, outcome }) => [key, outcome]);
+    };
+    assert.deepEqual(await empty(), [['index', 'Lost']]);
+    const other = await Tokenkeep.open(browser);
+    await other.shown('view-setup');
+    assert.ok(await other.visible('#damage'));
+    const { manager, lines } = await told(browser);
+    assert.deepEqual(lines, ['List of profiles |  | Lost']);
+    await manager.click('#understood');
+    await until('nothing more is said', async () => !(await other.visible('#damage')));
+    await tokenkeep.removeHosts();
+    assert.deepEqual(await empty(), []);
+    await other.reload();
+    await other.shown('view-setup');
+    assert.ok(!(await other.visible('#damage')));
   });
 
   test('whose copy is gone or damaged has a new one at the next start, and nothing is said', async () => {
