@@ -259,28 +259,45 @@ function redirectToToken(flows) {
   return line(`${ms(beyond)} (${before} + ${after}; request ${own})`, beyond <= 50);
 }
 
-/** What one renewal writes, with one profile and with many: the keys, how often, and the bytes; medians, for a worker may put what it writes of a trace together or not. */
+/** The least and the most of these numbers, as one text where they are the same. */
+const range = (numbers) => [...new Set([Math.min(...numbers), Math.max(...numbers)])].join('–');
+
+/**
+ * What one renewal writes, with one profile and with many: the keys, how often, and the bytes. A trace comes in one write or in
+ * two, by what the browser tells first, so that the least of all flows is compared.
+ */
 function written(one, many) {
   const what = (flows) => {
-    const middle = (numbers) => Math.round(median(numbers));
-    const names = [...new Set(flows.flatMap(({ written: keys }) => Object.keys(keys)))];
-    const times = names
-      .map((name) => [name, middle(flows.map(({ written: keys }) => keys[name]?.times ?? 0))])
-      .filter(([, count]) => count > 0)
-      .map(([name, count]) => `${name.replace(/:.*/, '')} ${count} ×`);
-    const sum = (area, keys) =>
-      Object.entries(keys)
-        .filter(([key]) => key.startsWith(area))
-        .reduce((total, [, { bytes }]) => total + bytes, 0);
-    const bytes = (area) => middle(flows.map(({ written: keys }) => sum(area, keys)));
-    return { times: times.sort().join(', '), local: bytes('local'), session: bytes('session') };
+    const keys = [...new Set(flows.flatMap((flow) => Object.keys(flow.written)))];
+    const times = (key) => flows.map((flow) => flow.written[key]?.times ?? 0);
+    const bytes = (area) => {
+      const sums = flows.map((flow) =>
+        Object.entries(flow.written)
+          .filter(([key]) => key.startsWith(area))
+          .reduce((total, [, { bytes: own }]) => total + own, 0),
+      );
+      return Math.min(...sums);
+    };
+    const listed = (count) =>
+      keys
+        .map((key) => [key.replace(/:.*/, ''), count(times(key))])
+        .filter(([, number]) => number !== 0)
+        .map(([key, number]) => `${key} ${number} ×`)
+        .sort()
+        .join(', ');
+    return {
+      least: listed((numbers) => Math.min(...numbers)),
+      times: listed(range),
+      local: bytes('local'),
+      session: bytes('session'),
+    };
   };
   const [a, b] = [what(one), what(many)];
   // Tokens differ in length; what grew with the profiles would grow by more than a byte for each.
   const same = (area) => Math.abs(a[area] - b[area]) < MANY;
-  const holds = a.times === b.times && same('local') && same('session');
+  const holds = a.least === b.least && same('local') && same('session');
   const bytes = ({ local, session }) => `${local} + ${session} B`;
-  return line(holds ? `${a.times}; ${bytes(a)} : ${bytes(b)}` : `${a.times}; ${bytes(a)} : ${b.times}; ${bytes(b)}`, holds);
+  return line(`${a.times}; ${bytes(a)} : ${b.times === a.times ? '' : `${b.times}; `}${bytes(b)}`, holds);
 }
 
 /** From the passphrase to the contents: the module is loaded, the key derived, the file opened, in the worker of a page. */
