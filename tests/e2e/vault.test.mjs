@@ -226,6 +226,8 @@ describe('another passphrase', () => {
       await pause(200 * round + 200);
       await browser.killWorker();
       await manager.page.close();
+      // The next one may make storage anew, for which every page is loaded anew.
+      await throughReloads('the next worker has started', () => tokenkeep.send('Look'));
       const page = await Tokenkeep.open(browser);
       if ((await page.view()) !== 'view-locked') await lock(page);
       await unlock(page, next);

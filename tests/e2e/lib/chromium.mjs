@@ -49,6 +49,21 @@ function argumentsFor(sandbox, { args = [], features = [] }) {
   ];
 }
 
+/** Chromium forgets to close a page that is being loaded anew just then; it is asked until the page is gone. */
+function surelyClosed(page) {
+  if (Object.hasOwn(page, 'close')) return page;
+  const close = page.close.bind(page);
+  page.close = async () => {
+    const again = setInterval(() => close().catch(() => {}), 1000);
+    try {
+      await close();
+    } finally {
+      clearInterval(again);
+    }
+  };
+  return page;
+}
+
 /** A running Chromium with the extension. */
 export class Chromium {
   name = 'chromium';
@@ -148,18 +163,18 @@ export class Chromium {
   }
 
   async newPage() {
-    return this.browser.newPage();
+    return surelyClosed(await this.browser.newPage());
   }
 
   /** Opens a page of the extension in a tab. */
   async openExtensionPage(path) {
-    const page = await this.browser.newPage();
+    const page = await this.newPage();
     await page.goto(`${this.origin}/${path}`, { waitUntil: 'domcontentloaded' });
     return page;
   }
 
   async openIntruder() {
-    const page = await this.browser.newPage();
+    const page = await this.newPage();
     await page.goto(`${this.intruderOrigin}/intruder.html`);
     return page;
   }
@@ -169,7 +184,7 @@ export class Chromium {
     // Puppeteer lists a tab before it knows its frame, and has no address for it then.
     return until('every tab has an address', async () => {
       const pages = await this.browser.pages();
-      return pages.filter((page) => page !== this.admin).map((page) => ({ page, url: page.url() }));
+      return pages.filter((page) => page !== this.admin).map((page) => ({ page: surelyClosed(page), url: page.url() }));
     });
   }
 
