@@ -143,6 +143,9 @@ fn too_much_is_refused() {
     };
     assert_eq!(import(&file(MAX_PROFILES)).unwrap().len(), MAX_PROFILES);
     assert_eq!(import(&file(MAX_PROFILES + 1)).unwrap_err().code(), "too_many_profiles");
+    // The letters of a megabyte, each a word, took 12 MiB and more.
+    let words = ["curl", &" a".repeat(MAX_IMPORT_BYTES / 2 - 4)].concat();
+    assert_eq!(import(&words).unwrap_err().code(), "too_large");
 }
 
 fn profile(name: &str, provider: &str, redirect_uri: &str, scopes: &str, renew_automatically: bool) -> Profile {

@@ -3,6 +3,7 @@
 use crate::oauth::{form, text};
 
 use super::pairs::Pairs;
+use super::shell::Unread;
 use super::{ImportError, Imported, Kind, at_least_one, authorization_url, json, shell};
 
 /// Short options of curl that take a value.
@@ -45,8 +46,10 @@ pub(super) fn commands(text: &str) -> Option<Result<Vec<Vec<String>>, ImportErro
     if !text.lines().any(begins) {
         return None;
     }
-    let Ok(commands) = shell::commands(text) else {
-        return Some(Err(ImportError::UnclosedQuote));
+    let commands = match shell::commands(text) {
+        Ok(commands) => commands,
+        Err(Unread::Unclosed) => return Some(Err(ImportError::UnclosedQuote)),
+        Err(Unread::TooManyWords) => return Some(Err(ImportError::TooLarge)),
     };
     let mut found = Vec::new();
     for command in commands {

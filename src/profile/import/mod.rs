@@ -70,7 +70,7 @@ impl Kind {
 pub enum ImportError {
     /// No text.
     Empty,
-    /// More than [`MAX_IMPORT_BYTES`], or JSON with too many values.
+    /// More than [`MAX_IMPORT_BYTES`], JSON with too many values, or a command of too many words.
     TooLarge,
     /// More than [`MAX_PROFILES`].
     TooManyProfiles,

@@ -2,20 +2,29 @@
 
 use super::pairs::EXPANSION;
 
-/// A quote that is never closed.
-pub(super) struct Unclosed;
+/// Why a command line has no words.
+pub(super) enum Unread {
+    /// A quote that is never closed.
+    Unclosed,
+    /// More than [`MAX_WORDS`].
+    TooManyWords,
+}
+
+/// The most words. One takes many times the room of its letters, so that the size of a text is no limit.
+const MAX_WORDS: usize = 20_000;
 
 /// Commands in their words. What the shell would fill in is an [`EXPANSION`].
-pub(super) fn commands(text: &str) -> Result<Vec<Vec<String>>, Unclosed> {
+pub(super) fn commands(text: &str) -> Result<Vec<Vec<String>>, Unread> {
     let mut reader = Reader {
         rest: text,
         commands: vec![Vec::new()],
         word: None,
+        words: 0,
     };
     while let Some(c) = reader.next() {
         reader.take(c)?;
     }
-    reader.end_command();
+    reader.end_command()?;
     Ok(reader.commands)
 }
 
@@ -23,6 +32,8 @@ struct Reader<'a> {
     rest: &'a str,
     commands: Vec<Vec<String>>,
     word: Option<String>,
+    /// How many were read.
+    words: usize,
 }
 
 impl Reader<'_> {
@@ -42,25 +53,31 @@ impl Reader<'_> {
         self.word.get_or_insert_default().push(c);
     }
 
-    fn end_word(&mut self) {
+    fn end_word(&mut self) -> Result<(), Unread> {
         if let (Some(word), Some(command)) = (self.word.take(), self.commands.last_mut()) {
+            self.words += 1;
+            if self.words > MAX_WORDS {
+                return Err(Unread::TooManyWords);
+            }
             command.push(word);
         }
+        Ok(())
     }
 
-    fn end_command(&mut self) {
-        self.end_word();
+    fn end_command(&mut self) -> Result<(), Unread> {
+        self.end_word()?;
         if self.commands.last().is_some_and(|command| !command.is_empty()) {
             self.commands.push(Vec::new());
         }
+        Ok(())
     }
 
-    fn take(&mut self, c: char) -> Result<(), Unclosed> {
+    fn take(&mut self, c: char) -> Result<(), Unread> {
         match c {
             // An address that somebody forgot to quote: a shell would cut it, the person did not mean it.
             '&' if self.word.is_some() && !self.rest.starts_with(['&', ' ', '\n']) => self.push(c),
-            '\n' | ';' | '|' | '&' => self.end_command(),
-            _ if c.is_whitespace() => self.end_word(),
+            '\n' | ';' | '|' | '&' => self.end_command()?,
+            _ if c.is_whitespace() => self.end_word()?,
             '#' if self.word.is_none() => {
                 let end = self.rest.find('\n').unwrap_or(self.rest.len());
                 self.rest = &self.rest[end..];
@@ -81,10 +98,10 @@ impl Reader<'_> {
     }
 
     /// Everything up to a quote; `special` takes a character that means something there.
-    fn until(&mut self, quote: char, special: fn(&mut Self, char) -> Result<bool, Unclosed>) -> Result<(), Unclosed> {
+    fn until(&mut self, quote: char, special: fn(&mut Self, char) -> Result<bool, Unread>) -> Result<(), Unread> {
         self.word.get_or_insert_default();
         loop {
-            match self.next().ok_or(Unclosed)? {
+            match self.next().ok_or(Unread::Unclosed)? {
                 c if c == quote => return Ok(()),
                 c if special(self, c)? => {}
                 c => self.push(c),
@@ -92,7 +109,7 @@ impl Reader<'_> {
         }
     }
 
-    fn in_double(&mut self, c: char) -> Result<bool, Unclosed> {
+    fn in_double(&mut self, c: char) -> Result<bool, Unread> {
         match c {
             '\\' => {
                 if self.skip("\n") || self.skip("\r\n") {
@@ -109,11 +126,11 @@ impl Reader<'_> {
     }
 
     /// `$'…'` of bash.
-    fn in_ansi(&mut self, c: char) -> Result<bool, Unclosed> {
+    fn in_ansi(&mut self, c: char) -> Result<bool, Unread> {
         if c != '\\' {
             return Ok(false);
         }
-        let c = self.next().ok_or(Unclosed)?;
+        let c = self.next().ok_or(Unread::Unclosed)?;
         let (radix, most) = match c {
             'x' => (16, 2),
             'u' => (16, 4),
@@ -154,7 +171,7 @@ impl Reader<'_> {
     }
 
     /// `$name`, `${…}`, `$(…)` or `` `…` ``: unknown here.
-    fn expansion(&mut self, c: char) -> Result<(), Unclosed> {
+    fn expansion(&mut self, c: char) -> Result<(), Unread> {
         let closes = match (c, self.rest.chars().next()) {
             ('`', _) => Some('`'),
             (_, Some('{')) => Some('}'),
@@ -162,7 +179,7 @@ impl Reader<'_> {
             _ => None,
         };
         if let Some(closes) = closes {
-            let end = self.rest.find(closes).ok_or(Unclosed)?;
+            let end = self.rest.find(closes).ok_or(Unread::Unclosed)?;
             self.rest = &self.rest[end + 1..];
         } else {
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -215,7 +232,17 @@ mod tests {
     #[test]
     fn quotes_that_stay_open() {
         for text in ["'", "a \"b", "$'a\\'", "${a", "`a", "\"a\\\""] {
-            assert!(commands(text).is_err(), "{text}");
+            assert!(matches!(commands(text), Err(Unread::Unclosed)), "{text}");
+        }
+    }
+
+    #[test]
+    fn so_many_words_are_read() {
+        let text = "a ".repeat(MAX_WORDS);
+        assert_eq!(words(&text).len(), MAX_WORDS);
+        for more in ["b", "b ", ";b\n", "''"] {
+            let text = [text.as_str(), more].concat();
+            assert!(matches!(commands(&text), Err(Unread::TooManyWords)), "{more}");
         }
     }
 }

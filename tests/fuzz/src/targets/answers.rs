@@ -35,10 +35,13 @@ fn shown(what: &impl Debug, input: &str) {
     );
 }
 
+/// The longest head of an answer that a browser takes, in bytes: Firefox's limit; Chromium's is 256 KiB.
+const MAX_HEAD: usize = 384 * 1024;
+
 /// A line with the status, the headers, an empty line, the body.
 pub(super) fn answer(input: &[u8]) -> HttpResponse {
     let at = input.windows(2).position(|two| two == b"\n\n").unwrap_or(input.len());
-    let head = String::from_utf8_lossy(&input[..at]).into_owned();
+    let head = String::from_utf8_lossy(&input[..at.min(MAX_HEAD)]).into_owned();
     let body = input.get(at + 2..).unwrap_or_default();
     let mut lines = head.lines();
     let status = lines.next().unwrap_or_default();
