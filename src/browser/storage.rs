@@ -172,6 +172,12 @@ impl Changes {
         })
     }
 
+    /// Whether this key is gone.
+    pub(super) fn remove(&self, key: &str) -> bool {
+        let change = property(&self.0, key);
+        change.is_object() && property(&change, "newValue").is_undefined()
+    }
+
     /// The new record under a key that is among them; none when it was removed.
     pub(super) fn get<T: Record>(&self, key: &str) -> Result<Option<T>, JsValue> {
         let value = object([(key, property(&property(&self.0, key), "newValue"))]);

@@ -8,7 +8,7 @@ import { DAY_MS, Holder } from './lib/holder.mjs';
 import { Manager } from './lib/manager.mjs';
 import { stage, startFresh } from './lib/stage.mjs';
 import { parseStored } from './lib/stored.mjs';
-import { Tokenkeep, throughReloads } from './lib/tokenkeep.mjs';
+import { Tokenkeep, fill, throughReloads } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 import { PASSPHRASE, fillVault, keyGone, loadedAnew, lock, protect, shows, unlock } from './lib/vault.mjs';
 
@@ -245,6 +245,35 @@ describe('another passphrase', () => {
       await page.page.close();
       await shows(tokenkeep, 'view-home');
     }
+  });
+
+  test('whose old texts may still be in the files: the next worker makes storage anew, and a page stays as it is', async () => {
+    const { tokenkeep, browser } = on;
+    await protect(tokenkeep);
+    await lock(tokenkeep);
+    await keyGone(tokenkeep);
+    const stood = await tokenkeep.raw();
+    await fill(tokenkeep.page, '#locked_passphrase', 'half of it');
+    await browser.killWorker();
+    await tokenkeep.page.evaluate(async () => {
+      globalThis.former = true;
+      await chrome.storage.session.remove('looked');
+      await chrome.storage.local.set({ unsettled: '' });
+      chrome.storage.onChanged.addListener((changes) => {
+        globalThis.gone ||= changes.vault && changes.vault.newValue === undefined;
+      });
+    });
+    await tokenkeep.send('Look');
+    assert.deepEqual(await tokenkeep.raw(), stood);
+    const [former, gone, typed] = await tokenkeep.page.evaluate(() => [
+      globalThis.former,
+      globalThis.gone,
+      document.querySelector('#locked_passphrase').value,
+    ]);
+    assert.deepEqual([former, gone, typed], [true, true, 'half of it']);
+    await unlock(tokenkeep);
+    await shows(tokenkeep, 'view-home');
+    await tokenkeep.inState(holder.id, 'token');
   });
 
   test('that nobody knows any more: everything is deleted, and it is a first run', async () => {

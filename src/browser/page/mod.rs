@@ -256,6 +256,10 @@ fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
         });
         return redraw();
     }
+    // Storage is made anew, and all of it comes again at once.
+    if area == "local" && changes.remove(vault::UNSETTLED_KEY) {
+        return Ok(());
+    }
     if area == "local" && changes.touch(&[vault::VAULT_KEY]) {
         let vault: Option<VaultRecord> = changes.get(vault::VAULT_KEY)?;
         if vault.is_none_or(|vault| vault.header.is_empty()) {

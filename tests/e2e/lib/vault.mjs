@@ -35,6 +35,7 @@ export async function protect(tokenkeep, passphrase = PASSPHRASE) {
   const manager = await fillVault(tokenkeep.browser, { passphrase, again: passphrase });
   await loadedAnew(manager);
   await shows(tokenkeep, 'view-home');
+  await throughReloads('storage was made anew', async () => (await tokenkeep.raw('unsettled')).unsettled === undefined);
   return manager;
 }
 
