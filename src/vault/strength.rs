@@ -42,9 +42,10 @@ impl Strength {
 }
 
 /// Rows that fingers follow, in either direction.
-const ROWS: [&str; 5] = [
+const ROWS: [&str; 6] = [
     "abcdefghijklmnopqrstuvwxyz",
-    "01234567890",
+    "0123456789",
+    "1234567890",
     "qwertyuiop",
     "asdfghjkl",
     "zxcvbnm",
@@ -264,6 +265,112 @@ mod tests {
         ] {
             assert_eq!(strength(text), Strength::Strong, "{text}: {} bits", bits(text));
         }
+    }
+
+    #[test]
+    fn each_rule_counts_what_it_says() {
+        for (text, expected) in [
+            // letters at random: four bits each; what can be spoken: a word of a long list for each seven, and never five bits a letter
+            ("k", 4),
+            ("kq", 8),
+            ("kqx", 12),
+            ("krtpl", 20),
+            ("strkal", 24),
+            ("strtkal", 28),
+            ("ka", 9),
+            ("katori", 13),
+            ("katorim", 14),
+            ("katorimo", 22),
+            ("katorimokatu", 26),
+            ("kaak", 11),
+            ("kaaak", 20),
+            // capitals
+            ("KATORI", 14),
+            ("Katori", 14),
+            ("KAtori", 14),
+            ("kaTori", 15),
+            ("kaToRi", 17),
+            // rows of keys, letters and numbers, either way
+            ("ab", 9),
+            ("abc", 6),
+            ("abcd", 6),
+            ("ABCd", 6),
+            ("cba", 6),
+            ("dcba", 6),
+            ("xabcd", 10),
+            ("katabc", 13),
+            ("katabcd", 16),
+            ("qwe", 6),
+            ("rewq", 6),
+            ("lkj", 6),
+            ("0123", 6),
+            ("7890", 6),
+            ("0987", 6),
+            ("987", 6),
+            ("98", 6),
+            ("12", 6),
+            // numbers and years
+            ("1", 3),
+            ("1999", 6),
+            ("2026", 6),
+            ("1826", 12),
+            ("2126", 12),
+            ("19a9", 14),
+            ("199a", 14),
+            ("202x", 13),
+            // common words, in disguise as well, and up to one in the middle
+            ("password", 7),
+            ("Password", 8),
+            ("PASSWORD", 8),
+            ("pAssword", 9),
+            ("p@$$w0rd", 7),
+            ("passw0rd", 7),
+            ("m0ntag", 18),
+            ("l3tm31n", 7),
+            ("7est", 7),
+            ("!n7ern37", 7),
+            ("katpass", 17),
+            ("katlove", 17),
+            ("katlov", 13),
+            // what stands between words, and other signs
+            ("kat-dog", 21),
+            ("kat dog", 21),
+            ("kat_dog", 21),
+            ("kat.dog", 21),
+            ("kat,dog", 21),
+            ("kat#dog", 25),
+            ("#", 5),
+            ("##", 10),
+            // what stood there before
+            ("#a#a#a", 14),
+            ("xyxyx", 12),
+            ("kokoko", 13),
+            ("katkat", 13),
+            ("katkatkat", 14),
+            ("katlkatl", 15),
+            // other alphabets
+            ("é", 5),
+            ("éà", 9),
+            ("日本語", 10),
+            ("日本語学校会議室", 22),
+            ("Éa", 10),
+        ] {
+            assert_eq!(bits(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_bounds_belong_to_the_better() {
+        for (text, expected, judged) in [
+            ("#%&*+/=?k", 44, Strength::Weak),
+            ("#%&*+/=?^", 45, Strength::Good),
+            ("#%&*+/=?^~|<k", 64, Strength::Good),
+            ("#%&*+/=?^~|<>", 65, Strength::Strong),
+        ] {
+            assert_eq!((bits(text), strength(text)), (expected, judged), "{text}");
+        }
+        let codes = [Strength::Weak, Strength::Good, Strength::Strong].map(Strength::code);
+        assert_eq!(codes, ["weak", "good", "strong"]);
     }
 
     #[test]
