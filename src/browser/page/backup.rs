@@ -74,7 +74,7 @@ pub(super) fn judge(form: &str) -> Result<(), JsValue> {
 }
 
 /// Twenty random characters of an alphabet of 32 are a hundred bits.
-fn suggest() -> Result<(), JsValue> {
+fn random() -> Result<String, JsValue> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut text = String::with_capacity(23);
     for (place, byte) in entropy::bytes::<20>()?.into_iter().enumerate() {
@@ -82,6 +82,18 @@ fn suggest() -> Result<(), JsValue> {
             text.push('-');
         }
         text.push(char::from(LETTERS[usize::from(byte & 31)]));
+    }
+    Ok(text)
+}
+
+fn suggest() -> Result<(), JsValue> {
+    let mut text = random()?;
+    // One of some twelve looks to the cautious estimate as if somebody had thought of it.
+    for _ in 0..30 {
+        if strength(&text) == Strength::Strong {
+            break;
+        }
+        text = random()?;
     }
     for id in FIELDS {
         let field: HtmlInputElement = by_id(id)?;
