@@ -275,6 +275,7 @@ mod tests {
             ("kq", 8),
             ("kqx", 12),
             ("krtpl", 20),
+            ("strakal", 14),
             ("strkal", 24),
             ("strtkal", 28),
             ("ka", 9),
