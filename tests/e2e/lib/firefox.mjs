@@ -285,26 +285,36 @@ export class Firefox {
 
   /** Opens a tab at an address that BiDi refuses to navigate to. */
   async #openPrivileged(address) {
+    let page;
+    // Puppeteer may lose a tab while Firefox gives it another process, and never hears of it again: another one is opened then.
+    for (let lost = 0; lost < 3 && !page; lost += 1) page = await this.#tabKnown(address);
+    if (!page) throw new Error(`${address} is open, and Puppeteer does not know of it`);
+    await until(`${address} is parsed`, () => page.evaluate(() => document.readyState !== 'loading'));
+    return page;
+  }
+
+  /** The page of a new tab; none, and no tab, when Puppeteer has not heard of what Firefox has had for five seconds. */
+  async #tabKnown(address) {
     const before = new Set((await this.#contexts()).map(({ context }) => context));
     await this.chrome((url) => {
-      gBrowser.selectedTab = gBrowser.addTab(url, {
+      window.newTab = gBrowser.addTab(url, {
         triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal(),
       });
+      gBrowser.selectedTab = window.newTab;
     }, address);
     // What stands behind the # is the page's own to change.
     const bare = (url) => url.split('#')[0];
-    let seen;
-    const page = await until(`${address} is open`, async () => {
-      seen = (await this.#contexts()).filter(({ context }) => !before.has(context));
+    let since;
+    const { page } = await until(`${address} is open`, async () => {
+      const contexts = await this.#contexts();
       const known = await this.browser.pages();
-      const { context } = seen.find(({ url }) => bare(url) === bare(address)) ?? {};
-      return known.find((candidate) => candidate.mainFrame()._id === context);
-    }).catch((error) => {
-      // Puppeteer may not know of a tab that Firefox has.
-      error.message += `; new tabs: ${JSON.stringify(seen?.map(({ context, url }) => ({ context, url })))}`;
-      throw error;
+      const opened = contexts.find(({ context, url }) => !before.has(context) && bare(url) === bare(address));
+      if (!opened) return undefined;
+      const found = known.find((candidate) => candidate.mainFrame()._id === opened.context);
+      since ??= performance.now();
+      return (found || performance.now() - since > 5_000) && { page: found };
     });
-    await until(`${address} is parsed`, () => page.evaluate(() => document.readyState !== 'loading'));
+    if (!page) await this.chrome(() => gBrowser.removeTab(window.newTab));
     return page;
   }
 
