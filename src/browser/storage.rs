@@ -173,7 +173,7 @@ impl Changes {
     }
 
     /// Whether this key is gone.
-    pub(super) fn remove(&self, key: &str) -> bool {
+    pub(super) fn removed(&self, key: &str) -> bool {
         let change = property(&self.0, key);
         change.is_object() && property(&change, "newValue").is_undefined()
     }

@@ -11,7 +11,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::plain::{Plain, Record as _};
 use crate::profile::Profile;
-use crate::vault::heal::{Damage, Damaged, Manifest, Outcome, Plan, Stores, Value, plan};
+use crate::vault::heal::{Damage, Manifest, Outcome, Plan, Stores, Value, plan};
 use crate::vault::lock::{OpenKey, VaultRecord, sealing};
 use crate::vault::stored::{Sealing, check_stored, former_key, read_stored, write_stored};
 use crate::vault::{
@@ -320,8 +320,9 @@ pub(super) async fn look_through() -> Result<(), JsValue> {
     if property(&items, LOOKED_KEY).is_truthy() {
         return Ok(());
     }
-    heal().await?;
-    settle_left().await?;
+    if heal().await? {
+        settle_left().await?;
+    }
     looked().await
 }
 
@@ -342,7 +343,7 @@ pub(super) async fn read(area: &StorageArea, keys: &[&str]) -> Result<Records, J
     match storage::read(area, keys).await {
         Ok(records) => Ok(records),
         Err(error) => match heal().await {
-            Ok(()) => storage::read(area, keys).await,
+            Ok(_) => storage::read(area, keys).await,
             Err(_) => Err(error),
         },
     }
@@ -353,8 +354,9 @@ fn manifest_in(stores: &Stores) -> Option<Manifest> {
     Manifest::from_plain(&serde_json::from_str(&json).ok()?).ok()
 }
 
-/// Puts back what is damaged or missing, and notes it for the person to see.
-pub(super) async fn heal() -> Result<(), JsValue> {
+/// Puts back what is damaged or missing, and notes it for the person to see. False where a newer version wrote it: that is left
+/// alone.
+pub(super) async fn heal() -> Result<bool, JsValue> {
     let _writing = Queued::wait(&WRITING).await;
     let _copying = Queued::wait(&COPYING).await;
     let mut all = everything(None).await?;
@@ -362,7 +364,8 @@ pub(super) async fn heal() -> Result<(), JsValue> {
     if let Err(error) = &copy {
         warn("the copy could not be read:", error);
     }
-    let unknown = copy.is_err();
+    // The browser keeps what it granted apart from storage.
+    let used = copy.is_err() && api::any_host_granted().await;
     let mut stores = Stores {
         local: values_of(&all),
         copy: copy.unwrap_or_default(),
@@ -371,7 +374,7 @@ pub(super) async fn heal() -> Result<(), JsValue> {
     let mut manifest = manifest_in(&stores);
     let schema = stores.schema(found, manifest.as_ref());
     if schema > SCHEMA {
-        return Ok(());
+        return Ok(false);
     }
     if schema < SCHEMA {
         migrate(&all).await?;
@@ -380,15 +383,10 @@ pub(super) async fn heal() -> Result<(), JsValue> {
         manifest = manifest_in(&stores);
     }
     let mut plan = plan(&stores, manifest.as_ref());
-    // Nothing is there, and nobody knows whether there ever was; whoever granted a host has had a profile.
-    if unknown && stores.local.is_empty() && api::any_host_granted().await {
-        plan.damaged.push(Damaged {
-            key: INDEX_KEY.to_owned(),
-            outcome: Outcome::Lost,
-        });
-    }
+    plan.damaged.extend(stores.vanished(used));
     let numbered = found == Some(SCHEMA) || (stores.local.is_empty() && stores.copy.is_empty());
-    put_back(&all, plan, !numbered).await
+    put_back(&all, plan, !numbered).await?;
+    Ok(true)
 }
 
 fn values_of(all: &JsValue) -> BTreeMap<String, Value> {

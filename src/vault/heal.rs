@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::plain::record;
 
 use super::stored::{check_stored, former_key};
-use super::{DAMAGE_KEY, KEYS_KEY, SCHEMA, SCHEMA_KEY, has_former};
+use super::{DAMAGE_KEY, INDEX_KEY, KEYS_KEY, SCHEMA, SCHEMA_KEY, has_former};
 
 /// The keys that stand in `storage.local`, but for those that the next flow or test writes anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,6 +198,17 @@ impl Stores {
             (None, None) => SCHEMA,
         }
     }
+
+    /// The list of profiles, which is lost where nothing is left of anything. `used` says that the copy can't be read, and that
+    /// something outside storage tells that there was something: without that it is a first run.
+    #[must_use]
+    pub fn vanished(&self, used: bool) -> Option<Damaged> {
+        let vanished = used && self.local.is_empty() && self.copy.is_empty();
+        vanished.then(|| Damaged {
+            key: INDEX_KEY.to_owned(),
+            outcome: Outcome::Lost,
+        })
+    }
 }
 
 /// Compares what `storage.local` holds with the copy.
@@ -309,6 +320,21 @@ mod tests {
         }
         put("token:a1", 2, "{\"new\":1}");
         Stores { local, copy }
+    }
+
+    #[test]
+    fn what_vanished_is_told_where_something_else_tells_of_it() {
+        let lost = Damaged {
+            key: "index".to_owned(),
+            outcome: Outcome::Lost,
+        };
+        assert_eq!(Stores::default().vanished(true), Some(lost));
+        assert_eq!(Stores::default().vanished(false), None);
+        let Stores { local, copy } = store();
+        let parts = [(local, BTreeMap::new()), (BTreeMap::new(), copy)];
+        for (local, copy) in parts {
+            assert_eq!(Stores { local, copy }.vanished(true), None);
+        }
     }
 
     fn planned(stores: &Stores) -> Plan {

@@ -300,7 +300,7 @@ describe('storage', () => {
   test('of a newer version is not written over, not healed, and can be saved', async () => {
     const { tokenkeep, browser } = on;
     const { keys } = parseStored('keys', before.keys).record;
-    const newer = { schema: 99, keys: storedText('keys', { schema: 99, keys }, 2 ** 52), index: null };
+    const newer = { schema: 99, keys: storedText('keys', { schema: 99, keys }, 2 ** 52), index: null, unsettled: '' };
     await spoil(tokenkeep, newer);
     const stands = await tokenkeep.raw();
     const other = new Tokenkeep(browser, await browser.openExtensionPage('popup.html'));

@@ -226,7 +226,7 @@ describe('another passphrase', () => {
       await pause(200 * round + 200);
       await browser.killWorker();
       await manager.page.close();
-      // The next one may make storage anew, for which every page is loaded anew.
+      // The next one first does what this one left undone.
       await throughReloads('the next worker has started', () => tokenkeep.send('Look'));
       const page = await Tokenkeep.open(browser);
       if ((await page.view()) !== 'view-locked') await lock(page);

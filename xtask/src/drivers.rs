@@ -94,7 +94,7 @@ impl<'a> Stage<'a> {
         // One file after the other: each starts a browser, and the other browser's tests may run at the same time.
         command
             .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
-            // A file that waits forever fails instead of holding everything up; the longest takes a few minutes.
+            // A file that waits forever fails instead of holding everything up. All files together take a little more.
             .arg("--test-timeout=1200000")
             .args(tests);
         say_to(&mut command, said)?;

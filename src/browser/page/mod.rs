@@ -257,7 +257,7 @@ fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
         return redraw();
     }
     // Storage is made anew, and all of it comes again at once.
-    if area == "local" && changes.remove(vault::UNSETTLED_KEY) {
+    if area == "local" && changes.removed(vault::UNSETTLED_KEY) {
         return Ok(());
     }
     if area == "local" && changes.touch(&[vault::VAULT_KEY]) {

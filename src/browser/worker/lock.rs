@@ -51,7 +51,7 @@ pub(super) async fn command(command: &Command) -> Option<Result<(), JsValue>> {
         Command::Unlock { header, key } => unlock(header, key).await,
         Command::StartOver => start_over().await,
         Command::Lock => lock().await,
-        Command::Heal => writing::heal().await,
+        Command::Heal => writing::heal().await.map(drop),
         _ if is_locked() || with(|worker| worker.closing) => Err(js_sys::Error::new("Tokenkeep is locked").into()),
         _ => {
             used();
