@@ -1,8 +1,9 @@
 //! Starts the Node programs of `tests/e2e`, which drive a real browser with the packed extension against the sandbox.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context as _, Result, ensure};
@@ -90,15 +91,25 @@ impl<'a> Stage<'a> {
             directory.display()
         );
         tests.sort();
+        let failures = tempfile::NamedTempFile::new().context("making a file")?;
         let mut command = self.node(browser)?;
         // One file after the other: each starts a browser, and the other browser's tests may run at the same time.
         command
-            .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
+            .args(["--test", "--test-concurrency=1"])
+            .args(["--test-reporter=spec", "--test-reporter-destination=stdout"])
+            .arg(in_argument(
+                "--test-reporter=",
+                &directory.join("lib").join("failures.mjs"),
+            ))
+            .arg(in_argument("--test-reporter-destination=", failures.path()))
             // A file that waits forever fails instead of holding everything up. All files together take a little more.
             .arg("--test-timeout=1200000")
             .args(tests);
         say_to(&mut command, said)?;
-        process::run(&mut command)
+        let status = process::status(&mut command)?;
+        let failures = fs::read_to_string(failures.path()).context("reading which tests failed")?;
+        ensure!(status.success(), "{status}\n{}", failures.trim_end());
+        Ok(())
     }
 
     /// Many flows with faults, or many kills, in one browser; what it says goes to `said`, if that is given.
@@ -133,6 +144,12 @@ impl<'a> Stage<'a> {
         say_to(&mut command, said)?;
         process::status(&mut command)
     }
+}
+
+fn in_argument(option: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(option);
+    argument.push(path);
+    argument
 }
 
 fn say_to(command: &mut Command, said: Option<&File>) -> Result<()> {

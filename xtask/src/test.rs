@@ -114,9 +114,10 @@ pub(crate) fn test(workspace: &Workspace, only: &[Part], skip: &[Part], keep_goi
         match run.stage() {
             Ok(stage) => outcomes.extend(run_lanes(&stage, &lanes, keep_going)?),
             Err(error) => {
-                eprintln!("error: what the browsers need can't be built: {error:#}");
+                let why = format!("what the browsers need can't be built: {error:#}");
+                eprintln!("error: {why}");
                 let left = lanes.into_iter().flatten();
-                outcomes.extend(left.map(|part| (part, Outcome::Failed(Duration::ZERO))));
+                outcomes.extend(left.map(|part| (part, Outcome::Failed(Duration::ZERO, why.clone()))));
             }
         }
     }
@@ -140,7 +141,7 @@ fn run_unless(ended: bool, part: Part, work: impl FnOnce() -> Result<()>) -> (Pa
 fn failed(outcomes: &[(Part, Outcome)]) -> bool {
     outcomes
         .iter()
-        .any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+        .any(|(_, outcome)| matches!(outcome, Outcome::Failed(..)))
 }
 
 /// What runs in a browser, each browser's parts in a lane of their own.
@@ -232,26 +233,32 @@ fn short_soak(stage: &Stage<'_>, browser: Browser, said: Option<&File>) -> Resul
 /// How a part ended.
 enum Outcome {
     Passed(Duration),
-    Failed(Duration),
+    /// And why.
+    Failed(Duration, String),
     NotRun,
 }
 
 impl Outcome {
     fn of(result: &Result<()>, time: Duration) -> Self {
-        if result.is_ok() {
-            Self::Passed(time)
-        } else {
-            Self::Failed(time)
+        match result {
+            Ok(()) => Self::Passed(time),
+            Err(error) => Self::Failed(time, format!("{error:#}")),
         }
     }
 }
 
+/// Says once more why something failed: it may stand far above, behind what the other parts said.
 fn summary(outcomes: &[(Part, Outcome)]) -> ExitCode {
     println!("\n######## summary");
     for (part, outcome) in outcomes {
+        if let Outcome::Failed(_, why) = outcome {
+            println!("{part}: {why}\n");
+        }
+    }
+    for (part, outcome) in outcomes {
         match outcome {
             Outcome::Passed(time) => println!("{part:<14} passed   {}", seconds(*time)),
-            Outcome::Failed(time) => println!("{part:<14} FAILED   {}", seconds(*time)),
+            Outcome::Failed(time, _) => println!("{part:<14} FAILED   {}", seconds(*time)),
             Outcome::NotRun => println!("{part:<14} not run"),
         }
     }
