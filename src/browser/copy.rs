@@ -40,8 +40,6 @@ extern "C" {
     #[wasm_bindgen(method, setter)]
     fn set_onabort(this: &Request, listener: &Function);
     #[wasm_bindgen(method, setter)]
-    fn set_onblocked(this: &Request, listener: &Function);
-    #[wasm_bindgen(method, setter)]
     fn set_onupgradeneeded(this: &Request, listener: &Function);
 
     /// `navigator.storageBuckets`
@@ -75,12 +73,11 @@ extern "C" {
     fn delete(this: &Store, key: &str) -> Result<Request, JsValue>;
 }
 
-/// Waits for a request or a transaction.
+/// Waits for a request or a transaction. One that is blocked, by a connection that is just being closed, goes on when it may.
 async fn ended(request: &Request) -> Result<(), JsValue> {
     let ended = Promise::new(&mut |resolve, reject| {
         request.set_onsuccess(&resolve);
         request.set_oncomplete(&resolve);
-        request.set_onblocked(&reject);
         request.set_onerror(&reject);
         request.set_onabort(&reject);
     });
@@ -135,8 +132,15 @@ impl Open {
             let _ = database.create_object_store(STORE);
         });
         request.set_onupgradeneeded(make.as_ref().unchecked_ref());
-        ended(&request).await?;
-        Ok(Self(request.result().unchecked_into()))
+        let opened = ended(&request).await;
+        let open = |request: &Request| Self(request.result().unchecked_into());
+        if opened.is_err() {
+            // It may open after all, and then nobody else would close it.
+            let late =
+                Closure::once_into_js(move |event: JsValue| drop(open(property(&event, "target").unchecked_ref())));
+            request.set_onsuccess(late.unchecked_ref());
+        }
+        opened.map(|()| open(&request))
     }
 
     fn transaction(&self, mode: &str) -> Result<Transaction, JsValue> {

@@ -34,6 +34,11 @@ impl Records {
         Self(items)
     }
 
+    /// Whether anything stands there, readable or not.
+    pub(super) fn holds(&self, key: &str) -> bool {
+        !property(&self.0, key).is_undefined()
+    }
+
     /// The same as plain data.
     pub(super) fn plain(&self, key: &str) -> Result<Option<Plain>, JsValue> {
         let value = property(&self.0, key);

@@ -1,7 +1,7 @@
 //! Writing `storage.local`, which only the worker does: one batch after the other, each with its copy, its manifest and the texts
 //! before; and healing it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::thread::LocalKey;
 
@@ -31,6 +31,8 @@ thread_local! {
     static WRITING: RefCell<Option<Promise>> = const { RefCell::new(None) };
     /// Ends with the last write of the copy.
     static COPYING: RefCell<Option<Promise>> = const { RefCell::new(None) };
+    /// Whether `storage.local` is just being emptied and filled again.
+    static EMPTIED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// One after the other: each counts on from the one before.
@@ -197,8 +199,6 @@ pub(super) async fn clear() -> Result<(), JsValue> {
 /// stood before each record is written over, too.
 pub(super) async fn seal_anew(vault: &VaultRecord, open: Option<&OpenKey>) -> Result<SealedAnew, JsValue> {
     let writing = Queued::wait(&WRITING).await;
-    // A worker that dies over it leaves the rest to the next one, which looks storage through.
-    answer(session().remove(&api::strings([LOOKED_KEY].iter()))).await?;
     let all = answer(local().get_all(&JsValue::NULL)).await?;
     let new = sealing(Some(vault), open);
     let keys: Vec<String> = keys_of(&all);
@@ -257,27 +257,22 @@ pub(super) struct SealedAnew {
 }
 
 impl SealedAnew {
-    /// Makes storage and copy anew, so that what stood there before does not stay in the browser's files.
-    pub(super) async fn settle(self) {
-        warn_unless_anew(make_anew(&self.batch).await);
+    /// Makes storage and copy anew, so that what stood there before does not stay in the browser's files. Where that fails, all of
+    /// it is written nevertheless, and left to be [settled](settle_left).
+    pub(super) async fn settle(self) -> Result<(), JsValue> {
+        make_anew(&self.batch).await
     }
 }
 
-fn warn_unless_anew(made: Result<(), JsValue>) {
-    if let Err(error) = made {
-        // All of it is written, and old texts may stay in the files; the next start tries again.
-        warn("storage could not be made anew:", &error);
-    }
-}
-
-/// What a worker left undone that died before it had [settled](SealedAnew::settle) what it sealed. It takes no key.
-async fn settle_left() -> Result<(), JsValue> {
-    let note = everything(Some(&[UNSETTLED_KEY])).await?;
-    if property(&note, UNSETTLED_KEY).is_undefined() {
-        return Ok(());
-    }
+/// What was sealed anew and not [settled](SealedAnew::settle), if anything was. It takes no key.
+pub(super) async fn settle_left() -> Result<(), JsValue> {
     let _writing = Queued::wait(&WRITING).await;
     let all = everything(None).await?;
+    let schema: Option<u32> = Records::new(all.clone()).get(SCHEMA_KEY).unwrap_or_default();
+    // What a newer version wrote is left alone.
+    if schema != Some(SCHEMA) || property(&all, UNSETTLED_KEY).is_undefined() {
+        return Ok(());
+    }
     let mut batch = Batch::default();
     for key in keys_of(&all) {
         let value = property(&all, &key);
@@ -288,8 +283,7 @@ async fn settle_left() -> Result<(), JsValue> {
             api::set(&batch.items, &key, &value);
         }
     }
-    warn_unless_anew(make_anew(&batch).await);
-    Ok(())
+    make_anew(&batch).await
 }
 
 /// Empties storage and copy and fills them again. Whoever dies between the two finds the copy at the next start.
@@ -298,9 +292,26 @@ async fn make_anew(batch: &Batch) -> Result<(), JsValue> {
     copy::delete().await?;
     copy::write(&batch.texts, &[]).await?;
     answer(session().remove(&api::strings([LOOKED_KEY].iter()))).await?;
+    let _emptied = Emptied::new();
     answer(local().clear()).await?;
     answer(local().set(&batch.items)).await?;
     looked().await
+}
+
+/// While it lives, whoever [reads](read) waits.
+struct Emptied;
+
+impl Emptied {
+    fn new() -> Self {
+        EMPTIED.set(true);
+        Self
+    }
+}
+
+impl Drop for Emptied {
+    fn drop(&mut self) {
+        EMPTIED.set(false);
+    }
 }
 
 fn keys_of(items: &JsValue) -> Vec<String> {
@@ -320,9 +331,7 @@ pub(super) async fn look_through() -> Result<(), JsValue> {
     if property(&items, LOOKED_KEY).is_truthy() {
         return Ok(());
     }
-    if heal().await? {
-        settle_left().await?;
-    }
+    heal().await?;
     looked().await
 }
 
@@ -340,10 +349,13 @@ async fn everything(keys: Option<&[&str]>) -> Result<JsValue, JsValue> {
 
 /// Reads these keys of an area; heals `storage.local` when the browser can't read it.
 pub(super) async fn read(area: &StorageArea, keys: &[&str]) -> Result<Records, JsValue> {
+    if EMPTIED.get() {
+        drop(Queued::wait(&WRITING).await);
+    }
     match storage::read(area, keys).await {
         Ok(records) => Ok(records),
         Err(error) => match heal().await {
-            Ok(_) => storage::read(area, keys).await,
+            Ok(()) => storage::read(area, keys).await,
             Err(_) => Err(error),
         },
     }
@@ -354,9 +366,8 @@ fn manifest_in(stores: &Stores) -> Option<Manifest> {
     Manifest::from_plain(&serde_json::from_str(&json).ok()?).ok()
 }
 
-/// Puts back what is damaged or missing, and notes it for the person to see. False where a newer version wrote it: that is left
-/// alone.
-pub(super) async fn heal() -> Result<bool, JsValue> {
+/// Puts back what is damaged or missing, and notes it for the person to see. What a newer version wrote is left alone.
+pub(super) async fn heal() -> Result<(), JsValue> {
     let _writing = Queued::wait(&WRITING).await;
     let _copying = Queued::wait(&COPYING).await;
     let mut all = everything(None).await?;
@@ -374,7 +385,7 @@ pub(super) async fn heal() -> Result<bool, JsValue> {
     let mut manifest = manifest_in(&stores);
     let schema = stores.schema(found, manifest.as_ref());
     if schema > SCHEMA {
-        return Ok(false);
+        return Ok(());
     }
     if schema < SCHEMA {
         migrate(&all).await?;
@@ -385,8 +396,7 @@ pub(super) async fn heal() -> Result<bool, JsValue> {
     let mut plan = plan(&stores, manifest.as_ref());
     plan.damaged.extend(stores.vanished(used));
     let numbered = found == Some(SCHEMA) || (stores.local.is_empty() && stores.copy.is_empty());
-    put_back(&all, plan, !numbered).await?;
-    Ok(true)
+    put_back(&all, plan, !numbered).await
 }
 
 fn values_of(all: &JsValue) -> BTreeMap<String, Value> {

@@ -4,13 +4,14 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { copied } from './lib/copied.mjs';
 import { DAY_MS, Holder } from './lib/holder.mjs';
 import { Manager } from './lib/manager.mjs';
-import { stage, startFresh } from './lib/stage.mjs';
+import { onlyIn, stage, startFresh } from './lib/stage.mjs';
 import { parseStored } from './lib/stored.mjs';
 import { Tokenkeep, fill, throughReloads } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
-import { PASSPHRASE, fillVault, keyGone, loadedAnew, lock, protect, shows, unlock } from './lib/vault.mjs';
+import { PASSPHRASE, fillVault, keyGone, loadedAnew, lock, mark, protect, shows, unlock } from './lib/vault.mjs';
 
 const on = await stage();
 const FIRST = PASSPHRASE;
@@ -264,6 +265,10 @@ describe('another passphrase', () => {
       });
     });
     await tokenkeep.send('Look');
+    await until('storage was made anew', async () => {
+      const raw = await tokenkeep.raw();
+      return raw.vault && raw.unsettled === undefined;
+    });
     assert.deepEqual(await tokenkeep.raw(), stood);
     const [former, gone, typed] = await tokenkeep.page.evaluate(() => [
       globalThis.former,
@@ -275,6 +280,41 @@ describe('another passphrase', () => {
     await shows(tokenkeep, 'view-home');
     await tokenkeep.inState(holder.id, 'token');
   });
+
+  test(
+    'is set while the copy is in use: storage is made anew as soon as it no longer is',
+    onlyIn('firefox', 'the others delete a copy that is in use'),
+    async () => {
+      const { tokenkeep, browser } = on;
+      // A page without scripts, which stays as it is.
+      const user = await browser.openExtensionPage('icons/icon.svg');
+      await user.evaluate(
+        () =>
+          new Promise((resolve, reject) => {
+            const opening = indexedDB.open('tokenkeep', 1);
+            opening.onerror = () => reject(opening.error);
+            opening.onsuccess = () => {
+              globalThis.used = opening.result;
+              resolve();
+            };
+          }),
+      );
+      const lines = await browser.collectConsole();
+      await mark(tokenkeep.page);
+      const manager = await fillVault(browser, { passphrase: FIRST, again: FIRST });
+      await loadedAnew(manager);
+      await loadedAnew(tokenkeep, 'view-home');
+      await until('it is in vain', async () => (await lines.read()).some((line) => line.includes('could not be made anew')));
+      assert.notEqual((await tokenkeep.raw('unsettled')).unsettled, undefined);
+      await user.evaluate(() => globalThis.used.close());
+      await until('storage is made anew', async () => (await tokenkeep.raw('unsettled')).unsettled === undefined);
+      const { schema, ...stands } = await tokenkeep.raw();
+      const kept = Object.fromEntries(Object.entries(stands).filter(([key]) => /^(index|keys|profile:.*|token:.*)$/.test(key)));
+      const copy = await copied(tokenkeep);
+      assert.deepEqual(Object.fromEntries(Object.keys(kept).map((key) => [key, copy[key]])), kept);
+      await tokenkeep.inState(holder.id, 'token');
+    },
+  );
 
   test('that nobody knows any more: everything is deleted, and it is a first run', async () => {
     const { tokenkeep } = on;

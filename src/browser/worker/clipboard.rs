@@ -12,7 +12,8 @@ use crate::vault::copied::Copied;
 use crate::vault::{COPIED_KEY, SETTINGS_KEY};
 
 use super::super::api::{answer, api, clipboard_permissions, object, property, strings, words};
-use super::super::storage::{is_locked, local, read, session, to_js, write};
+use super::super::storage::{is_locked, local, session, to_js, write};
+use super::super::writing::read;
 use super::super::{clock, entropy};
 use super::effects::set_alarm;
 

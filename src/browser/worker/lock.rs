@@ -23,6 +23,9 @@ use super::profiles::Turn;
 use super::tokens::{look_soon, look_while_locked, waiting};
 use super::{dispatch, start, wipe, with};
 
+/// The browser may take a while to close what a worker that was stopped had opened, and the copy can't be deleted before.
+const SETTLE_MS: [i32; 4] = [0, 1_000, 10_000, 60_000];
+
 /// The alarm that locks what was not used for a while.
 pub(super) const LOCK_ALARM: &str = "lock";
 
@@ -51,7 +54,7 @@ pub(super) async fn command(command: &Command) -> Option<Result<(), JsValue>> {
         Command::Unlock { header, key } => unlock(header, key).await,
         Command::StartOver => start_over().await,
         Command::Lock => lock().await,
-        Command::Heal => writing::heal().await.map(drop),
+        Command::Heal => writing::heal().await,
         _ if is_locked() || with(|worker| worker.closing) => Err(js_sys::Error::new("Tokenkeep is locked").into()),
         _ => {
             used();
@@ -81,7 +84,7 @@ async fn set_passphrase(before: &str, header: &str, key: &EncodedKey) -> Result<
     };
     let sealed = seal_anew(&vault, Some(&open)).await?;
     keep(&open).await?;
-    sealed.settle().await;
+    settled(sealed.settle().await);
     used();
     Ok(())
 }
@@ -95,9 +98,39 @@ async fn remove_passphrase(before: &str) -> Result<(), JsValue> {
     }
     let sealed = seal_anew(&VaultRecord::new(&[]), None).await?;
     answer(session().remove(&strings([vault::OPEN_KEY].iter()))).await?;
-    sealed.settle().await;
+    settled(sealed.settle().await);
     answer(set_alarm(LOCK_ALARM, None)).await?;
     Ok(())
+}
+
+/// Storage is written whether it was made anew or not; where it was not, it is tried again, and by the next worker as well.
+fn settled(made: Result<(), JsValue>) {
+    if let Err(error) = made {
+        warn_not_anew(&error);
+        settle_after(&SETTLE_MS[1..]);
+    }
+}
+
+/// Goes on where a worker sealed everything anew and left the old texts in the files.
+pub(super) fn settle_left() {
+    settle_after(&SETTLE_MS);
+}
+
+fn settle_after(pauses: &'static [i32]) {
+    spawn_local(async move {
+        for milliseconds in pauses {
+            clock::pause(*milliseconds).await;
+            let _turn = Turn::wait().await;
+            match writing::settle_left().await {
+                Ok(()) => return,
+                Err(error) => warn_not_anew(&error),
+            }
+        }
+    });
+}
+
+fn warn_not_anew(error: &JsValue) {
+    web_sys::console::warn_2(&"storage could not be made anew:".into(), &words(error).into());
 }
 
 /// Opens what is sealed; the page has derived the key and seen that it fits.

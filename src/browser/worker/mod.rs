@@ -390,7 +390,7 @@ fn start() -> JsFuture {
 async fn load() -> Result<(), JsValue> {
     writing::look_through().await?;
     let records = read(&session(), &vault::SESSION_KEYS).await?;
-    let open = read(&local(), &[vault::VAULT_KEY, vault::NOTES_KEY]).await?;
+    let open = read(&local(), &[vault::VAULT_KEY, vault::NOTES_KEY, vault::UNSETTLED_KEY]).await?;
     let vault = take_sealing(&records, &open)?;
     let engine: Option<Engine> = records.get(vault::ENGINE_KEY)?;
     // Notes that can't be read are written anew by the next flow.
@@ -462,6 +462,9 @@ async fn load() -> Result<(), JsValue> {
     mend_alarm();
     lock::mend_alarm(&vault);
     clipboard::mend();
+    if open.holds(vault::UNSETTLED_KEY) {
+        lock::settle_left();
+    }
     if let Some(wipe) = wipe::left().await? {
         with(|worker| worker.wiping = true);
         wipe::go_on(wipe);

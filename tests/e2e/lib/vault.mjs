@@ -15,26 +15,32 @@ export async function fillVault(browser, fields, button = '#vault_go') {
   const manager = await Manager.open(browser, '#settings');
   await manager.shown('view-settings');
   for (const [id, value] of Object.entries(fields)) await fill(manager.page, `#vault_${id}`, value);
-  await manager.page.evaluate(() => {
-    globalThis.former = true;
-  });
+  await mark(manager.page);
   await manager.click(button);
   return manager;
 }
 
-/** Whether the page that did it was loaded anew. */
-export function loadedAnew(manager) {
+/** Tells a page as it is from the one that is loaded anew. */
+export function mark(page) {
+  return page.evaluate(() => {
+    globalThis.former = true;
+  });
+}
+
+/** Waits until a page that was marked is loaded anew and shows this. */
+export function loadedAnew(page, view = 'view-settings') {
   return throughReloads('the page is loaded anew', async () => {
-    const anew = await manager.page.evaluate(() => globalThis.former === undefined);
-    return anew && (await manager.view()) === 'view-settings';
+    const anew = await page.page.evaluate(() => globalThis.former === undefined);
+    return anew && (await page.view()) === view;
   });
 }
 
 /** Sets a passphrase where there is none. */
 export async function protect(tokenkeep, passphrase = PASSPHRASE) {
+  await mark(tokenkeep.page);
   const manager = await fillVault(tokenkeep.browser, { passphrase, again: passphrase });
   await loadedAnew(manager);
-  await shows(tokenkeep, 'view-home');
+  await loadedAnew(tokenkeep, 'view-home');
   await throughReloads('storage was made anew', async () => (await tokenkeep.raw('unsettled')).unsettled === undefined);
   return manager;
 }
