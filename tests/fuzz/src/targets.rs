@@ -138,6 +138,15 @@ fn linkedin() -> &'static Provider {
     &provider::all()[0]
 }
 
+/// How long it is that `Debug` prints, with one for each character that it escapes: what is shown is the character.
+fn printed_len(printed: &str) -> usize {
+    let mut parts = printed.split("\\u{");
+    let plain = parts.next().map_or(0, str::len);
+    parts.fold(plain, |len, part| {
+        len + 1 + part.split_once('}').map_or(part, |(_, rest)| rest).len()
+    })
+}
+
 fn shown_text(text: &str) {
     assert!(text.len() <= SHOWN_AT_MOST, "{} bytes", text.len());
     assert!(!text.chars().any(char::is_control), "a control character is shown");
@@ -200,6 +209,23 @@ mod tests {
                 };
             }
         }
+    }
+
+    #[test]
+    fn an_escaped_character_counts_once() {
+        assert_eq!(
+            printed_len(&format!("{:?}", "a\u{10ffff}b\u{1}\u{202e}c")),
+            "\"a-b--c\"".len()
+        );
+        // Twice a thousand of them are shown of this.
+        let words = "\u{10ffff}".repeat(2_000);
+        let answer =
+            format!("400\ncontent-type: application/json\n\n{{\"error\":\"x\",\"error_description\":\"{words}\"}}");
+        let token = by_name("token").expect("a target");
+        let Run::Bytes(run) = token.run else {
+            panic!("an answer is bytes")
+        };
+        run(answer.as_bytes());
     }
 
     /// Otherwise the fuzzing of a record ends at its first member.

@@ -6,7 +6,7 @@ use tokenkeep::oauth::{
 };
 use tokenkeep::plain::Record as _;
 
-use super::{SHOWN_AT_MOST, end, linkedin, shown_text};
+use super::{SHOWN_AT_MOST, end, linkedin, printed_len, shown_text};
 use crate::seeds;
 
 /// The state of the vectors' callbacks.
@@ -36,7 +36,7 @@ pub(super) fn redirect(input: &str) -> u64 {
                 Err(error) => {
                     let said = format!("{error:?}");
                     assert!(!said.contains(STATE), "the state is shown: {said}");
-                    assert!(said.len() <= SHOWN_AT_MOST, "{} bytes", said.len());
+                    assert!(printed_len(&said) <= SHOWN_AT_MOST, "{} bytes", said.len());
                     let finding = diagnose(&Failure::Redirect(error), linkedin(), &[], Grant::AuthorizationCode);
                     ends.push(finding.code);
                 }

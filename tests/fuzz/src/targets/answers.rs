@@ -20,7 +20,7 @@ use tokenkeep::provider;
 use tokenkeep::view::initials;
 
 use super::ours::stored;
-use super::{NOW_MS, SHOWN_AT_MOST, end, linkedin, shown_text};
+use super::{NOW_MS, SHOWN_AT_MOST, end, linkedin, printed_len, shown_text};
 use crate::dictionary::CANARY;
 
 /// What may be shown: short, and without the secret that a server said back.
@@ -28,9 +28,9 @@ fn shown(what: &impl Debug, input: &str) {
     let shown = format!("{what:?}");
     assert!(!shown.contains(CANARY), "the secret is shown: {shown}");
     assert!(
-        shown.len() <= SHOWN_AT_MOST,
+        printed_len(&shown) <= SHOWN_AT_MOST,
         "{} bytes for {}",
-        shown.len(),
+        printed_len(&shown),
         input.len()
     );
 }
@@ -168,7 +168,7 @@ pub(super) fn introspection(input: &[u8]) -> u64 {
         }
         Err(error) => {
             let said = format!("{error:?}");
-            assert!(said.len() <= SHOWN_AT_MOST, "{} bytes", said.len());
+            assert!(printed_len(&said) <= SHOWN_AT_MOST, "{} bytes", said.len());
             String::new()
         }
     };
@@ -262,7 +262,7 @@ pub(super) fn error_page(input: &[u8]) -> u64 {
         &["app.example.com".to_owned()],
         Grant::AuthorizationCode,
     );
-    assert!(format!("{found:?}").len() <= SHOWN_AT_MOST);
+    assert!(printed_len(&format!("{found:?}")) <= SHOWN_AT_MOST);
     end(&(found.code, found.args.len()))
 }
 
@@ -270,7 +270,7 @@ pub(super) fn words(input: &str) -> u64 {
     let mut codes = Vec::new();
     for provider in provider::all() {
         let found = diagnose_words(input, provider);
-        assert!(format!("{found:?}").len() <= SHOWN_AT_MOST);
+        assert!(printed_len(&format!("{found:?}")) <= SHOWN_AT_MOST);
         assert_eq!(Finding::from_plain(&found.to_plain()).as_ref(), Ok(&found));
         codes.push(found.code);
     }
