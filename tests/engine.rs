@@ -4,6 +4,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
@@ -189,14 +190,17 @@ fn event(name: &str, words: &[&str]) -> Event {
         ("answered", [flow, "error", words @ ..]) => Event::TokenAnswered {
             flow: id(flow),
             answer: Err(transport(words)),
+            code: None,
         },
         ("answered", [flow, "token", words @ ..]) => Event::TokenAnswered {
             flow: id(flow),
             answer: Ok(token_answer(words)),
+            code: None,
         },
         ("answered", [flow, status, words @ ..]) => Event::TokenAnswered {
             flow: id(flow),
             answer: Ok(response(status, words)),
+            code: None,
         },
         ("stored", [flow]) => Event::TokenStored(id(flow)),
         ("cancel", [flow]) => Event::Cancel(id(flow)),
@@ -325,7 +329,7 @@ fn effect_line(effect: &Effect) -> String {
         Effect::RemoveRules(rules) => format!("remove rules {}", ids(rules.clone())),
         Effect::Navigate { flow, tab, url } => format!("navigate {} {} {}", flow.0, tab.0, state_in(url)),
         Effect::CheckPermission { flow, hosts } => format!("check {} {}", flow.0, hosts.join(" ")),
-        Effect::Exchange { flow, request } => {
+        Effect::Exchange { flow, request, .. } => {
             let body = String::from_utf8_lossy(request.body.expose());
             let grant = body.split('&').find_map(|pair| pair.strip_prefix("grant_type="));
             let sent = body
@@ -483,6 +487,7 @@ fn run(script: &str) -> String {
     let mut engine = Engine::default();
     let mut now_ms = START;
     let mut before = Vec::new();
+    let mut posted = BTreeMap::new();
     let mut out = String::new();
     for line in script.lines() {
         let Some(words) = line.strip_prefix("> ") else { continue };
@@ -492,9 +497,19 @@ fn run(script: &str) -> String {
             now_ms += later_ms.parse::<u64>().unwrap();
             words.remove(0);
         }
-        let effects = engine.step(now_ms, event(words[0], &words[1..]));
+        let mut event = event(words[0], &words[1..]);
+        if let Event::TokenAnswered { flow, code, .. } = &mut event {
+            *code = posted.remove(flow);
+        }
+        let effects = engine.step(now_ms, event);
         for effect in &effects {
             let _ = writeln!(out, "  {}", effect_line(effect));
+            if let Effect::Exchange {
+                flow, code: Some(code), ..
+            } = effect
+            {
+                posted.insert(flow.clone(), code.clone());
+            }
         }
         let now = kept(&engine);
         for line in &now {

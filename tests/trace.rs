@@ -153,6 +153,7 @@ impl Worker {
         let effects = self.take(Event::TokenAnswered {
             flow: flow.clone(),
             answer,
+            code: None,
         });
         if effects
             .iter()

@@ -2,6 +2,7 @@
 
 use crate::diagnosis::Needed;
 use crate::oauth::http::HttpRequest;
+use crate::oauth::secret::AuthorizationCode;
 
 use super::record::{FlowId, StoredToken, TabId};
 use super::rules::Rule;
@@ -66,6 +67,8 @@ pub enum Effect {
         flow: FlowId,
         /// The request.
         request: HttpRequest,
+        /// The code in it. The engine no longer has it.
+        code: Option<AuthorizationCode>,
     },
     /// Write the token to `storage.local`; answered by `Event::TokenStored`.
     StoreToken {

@@ -194,7 +194,7 @@ impl Turn<'_> {
             Event::PageShown { url, tab } => self.page_shown(&url, tab),
             Event::PageRead { flow, answer } => self.page_read(&flow, &answer),
             Event::TabRemoved(tab) => self.tab_removed(tab),
-            Event::TokenAnswered { flow, answer } => self.token_answered(&flow, answer),
+            Event::TokenAnswered { flow, answer, code } => self.token_answered(&flow, answer, code.as_ref()),
             Event::TokenStored(flow) => self.token_stored(&flow),
             Event::Cancel(flow) => self.cancel(&flow),
             Event::Dismiss(profile) => self.dismiss(&profile),
@@ -467,6 +467,7 @@ impl Turn<'_> {
         self.push(Effect::Exchange {
             flow: id.clone(),
             request,
+            code: None,
         });
     }
 
@@ -766,6 +767,7 @@ impl Turn<'_> {
         self.push(Effect::Exchange {
             flow: id.clone(),
             request,
+            code: Some(code),
         });
         if !waited {
             self.show_result(id, tabs);
@@ -783,7 +785,12 @@ impl Turn<'_> {
         self.effects.extend(tabs.into_iter().map(Effect::CloseTab));
     }
 
-    fn token_answered(&mut self, id: &FlowId, answer: Result<HttpResponse, TransportError>) {
+    fn token_answered(
+        &mut self,
+        id: &FlowId,
+        answer: Result<HttpResponse, TransportError>,
+        code: Option<&AuthorizationCode>,
+    ) {
         let Some(flow) = self.engine.flow_mut(id) else {
             return;
         };
@@ -804,7 +811,9 @@ impl Turn<'_> {
         let response = match answer {
             Ok(response) => parse_token_response(&response).map_err(|error| {
                 // A server that quotes the request back must not get our secrets onto the page.
-                Failure::Token(error.without(&flow.secrets()))
+                let mut secrets = flow.secrets();
+                secrets.extend(code.map(AuthorizationCode::expose));
+                Failure::Token(error.without(&secrets))
             }),
             Err(error) => Err(Failure::Transport(error)),
         };

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::diagnosis::{Needed, TransportError};
 use crate::oauth::http::HttpResponse;
-use crate::oauth::secret::{CodeVerifier, State};
+use crate::oauth::secret::{AuthorizationCode, CodeVerifier, State};
 
 use super::record::{FlowId, Note, Snapshot, StoredToken, TabId};
 
@@ -100,6 +100,8 @@ pub enum Event {
         flow: FlowId,
         /// What came.
         answer: Result<HttpResponse, TransportError>,
+        /// The code that was posted: a server may say it back.
+        code: Option<AuthorizationCode>,
     },
     /// The token stands in `storage.local`.
     TokenStored(FlowId),

@@ -187,7 +187,7 @@ impl Recorder {
                     self.add(&flow.id, now_ms, "tab_closed", "");
                 }
             }
-            Event::TokenAnswered { flow, answer } => {
+            Event::TokenAnswered { flow, answer, .. } => {
                 if let Some(known) = engine.flow(flow) {
                     let detail = match answer {
                         Ok(response) => answered(response, self.secrets(known)),
@@ -248,7 +248,7 @@ impl Recorder {
                 Effect::CheckPermission { flow, hosts } => {
                     self.add(flow, now_ms, "access_check", &line("hosts", &hosts.join(" ")));
                 }
-                Effect::Exchange { flow, request } => {
+                Effect::Exchange { flow, request, .. } => {
                     self.add(flow, now_ms, "token_request", &token_request(request));
                     self.sent.push((flow.clone(), sent(request)));
                 }

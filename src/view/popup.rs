@@ -656,6 +656,7 @@ mod tests {
         let failed = Event::TokenAnswered {
             flow: FlowId("r1".to_owned()),
             answer: Err(crate::diagnosis::TransportError::Timeout),
+            code: None,
         };
         engine.step(NOW_MS, failed);
         let card = view(&engine, &tokens, NOW_MS);

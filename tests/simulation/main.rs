@@ -477,6 +477,7 @@ fn an_authorization_takes_the_place_of_a_renewal() {
     world.deliver(Event::TokenAnswered {
         flow: renewal,
         answer: answer(Outcome::Token),
+        code: None,
     });
     assert_eq!(world.tokens["0"].flow, authorized);
     world.settle();
@@ -628,6 +629,7 @@ fn another_member_does_not_take_the_place_of_the_token() {
         world.deliver(Event::TokenAnswered {
             flow,
             answer: Ok(token_of(sub)),
+            code: None,
         });
     };
     world.act(&Action::Authorize(0));

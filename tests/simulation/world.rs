@@ -595,7 +595,7 @@ impl World {
                     granted: self.granted,
                 }]);
             }
-            Effect::Exchange { flow, request } => {
+            Effect::Exchange { flow, request, .. } => {
                 let body = request.body.expose();
                 let value = |wanted: &str| {
                     url::form_urlencoded::parse(body)
@@ -718,6 +718,7 @@ impl World {
             self.deliver(Event::TokenAnswered {
                 flow,
                 answer: answer(Outcome::Timeout),
+                code: None,
             });
         }
         self.strays.retain(|sent| !late(sent, now_ms));
@@ -810,6 +811,7 @@ impl World {
                 self.deliver(Event::TokenAnswered {
                     flow: sent.flow,
                     answer,
+                    code: None,
                 });
             }
             Action::Arrive(which) => {
@@ -1064,6 +1066,7 @@ impl World {
             self.deliver(Event::TokenAnswered {
                 flow: sent.flow,
                 answer: answer(Outcome::Timeout),
+                code: None,
             });
         }
         while !self.asked.is_empty() {

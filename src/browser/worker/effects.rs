@@ -61,10 +61,10 @@ pub(super) async fn run_one(effect: Effect, begun: Option<JsFuture>) -> Result<O
             let granted = answer.await?.is_truthy();
             return Ok(Some(Event::PermissionChecked { flow, granted }));
         }
-        Effect::Exchange { flow, request } => {
+        Effect::Exchange { flow, request, code } => {
             spawn_local(async move {
                 let answer = fetch::send(&request).await;
-                dispatch(Event::TokenAnswered { flow, answer }).await;
+                dispatch(Event::TokenAnswered { flow, answer, code }).await;
             });
             return Ok(None);
         }

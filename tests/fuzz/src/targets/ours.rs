@@ -146,11 +146,13 @@ pub(super) fn engine(input: &[u8]) -> u64 {
         events.push(Event::TokenAnswered {
             flow: flow.clone(),
             answer: Ok(answer),
+            code: None,
         });
         events.push(Event::TokenStored(flow.clone()));
         events.push(Event::TokenAnswered {
             flow: flow.clone(),
             answer: Err(TransportError::Cut),
+            code: None,
         });
         events.push(Event::Cancel(flow.clone()));
     }
@@ -205,6 +207,7 @@ pub(super) fn exchange(input: &[u8]) -> u64 {
         Event::TokenAnswered {
             flow: flow.clone(),
             answer: Ok(answer(input)),
+            code: None,
         },
         Event::TokenStored(flow),
     ];
