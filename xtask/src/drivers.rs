@@ -74,8 +74,8 @@ impl<'a> Stage<'a> {
         Ok(command)
     }
 
-    /// The end-to-end tests in one browser; what they say goes to `said`, if that is given.
-    pub(crate) fn end_to_end_tests(&self, browser: Browser, said: Option<&File>) -> Result<()> {
+    /// The end-to-end tests in one browser, or a share of their files; what they say goes to `said`, if that is given.
+    pub(crate) fn end_to_end_tests(&self, browser: Browser, shard: Option<Shard>, said: Option<&File>) -> Result<()> {
         let directory = self.workspace.e2e();
         let entries = fs::read_dir(&directory).with_context(|| format!("reading {}", directory.display()))?;
         let mut tests = Vec::new();
@@ -103,8 +103,11 @@ impl<'a> Stage<'a> {
             ))
             .arg(in_argument("--test-reporter-destination=", failures.path()))
             // A file that waits forever fails instead of holding everything up. All files together take a little more.
-            .arg("--test-timeout=1200000")
-            .args(tests);
+            .arg("--test-timeout=1200000");
+        if let Some(Shard { number, of }) = shard {
+            command.arg(format!("--test-shard={number}/{of}"));
+        }
+        command.args(tests);
         say_to(&mut command, said)?;
         let status = process::status(&mut command)?;
         let failures = fs::read_to_string(failures.path()).context("reading which tests failed")?;
@@ -158,6 +161,15 @@ fn say_to(command: &mut Command, said: Option<&File>) -> Result<()> {
         command.stdout(again()?).stderr(again()?);
     }
     Ok(())
+}
+
+/// A share of the test files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    /// Which, from 1.
+    pub(crate) number: u32,
+    /// Of how many.
+    pub(crate) of: u32,
 }
 
 /// What a soak does.

@@ -12,6 +12,7 @@ mod browser;
 mod build;
 mod drivers;
 mod fuzz;
+mod lanes;
 mod lint;
 mod manifest;
 mod mutants;

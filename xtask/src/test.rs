@@ -1,10 +1,8 @@
 //! `cargo xtask test`: everything that CI runs, part by part.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Seek as _};
+use std::fs;
 use std::process::ExitCode;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -12,19 +10,14 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::browser::Browser;
-use crate::drivers::{Soak, Stage};
+use crate::drivers::Stage;
+use crate::lanes;
 use crate::lint;
 use crate::package::{self, Packages};
 use crate::process;
 use crate::progress::{seconds, step};
 use crate::setup::{self, Needs, Tools, WASM_TARGET};
 use crate::workspace::Workspace;
-
-/// How many flows the soak of a test run has; `cargo xtask soak` runs more.
-const SOAK_FLOWS: u32 = 15;
-
-/// How many kills; `cargo xtask soak --faults` has more.
-const SOAK_KILLS: Soak = Soak::Kills { worker: 20, browser: 3 };
 
 /// How Chromium is started for the WebAssembly tests.
 const WEBDRIVER: &str = include_str!("../webdriver.json");
@@ -55,7 +48,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// The browser that it runs in from its beginning to its end.
-    fn browser(self) -> Option<Browser> {
+    pub(crate) fn browser(self) -> Option<Browser> {
         match self {
             Self::E2eChromium | Self::SoakChromium => Some(Browser::Chromium),
             Self::E2eFirefox | Self::SoakFirefox => Some(Browser::Firefox),
@@ -106,18 +99,17 @@ pub(crate) fn test(workspace: &Workspace, only: &[Part], skip: &[Part], keep_goi
     for part in parts.iter().copied().filter(|part| part.browser().is_none()) {
         outcomes.push(run_unless(failed(&outcomes) && !keep_going, part, || run.part(part)));
     }
-    let lanes = lanes(&parts);
+    let left: Vec<Part> = parts.into_iter().filter(|part| part.browser().is_some()).collect();
     if failed(&outcomes) && !keep_going {
-        let left = lanes.into_iter().flatten();
-        outcomes.extend(left.map(|part| (part, Outcome::NotRun)));
-    } else if !lanes.is_empty() {
+        outcomes.extend(left.into_iter().map(|part| (part, Outcome::NotRun)));
+    } else if !left.is_empty() {
         match run.stage() {
-            Ok(stage) => outcomes.extend(run_lanes(&stage, &lanes, keep_going)?),
+            Ok(stage) => outcomes.extend(lanes::run(&stage, &left, keep_going)?),
             Err(error) => {
                 let why = format!("what the browsers need can't be built: {error:#}");
                 eprintln!("error: {why}");
-                let left = lanes.into_iter().flatten();
-                outcomes.extend(left.map(|part| (part, Outcome::Failed(Duration::ZERO, why.clone()))));
+                let outcome = |part| (part, Outcome::Failed(Duration::ZERO, why.clone()));
+                outcomes.extend(left.into_iter().map(outcome));
             }
         }
     }
@@ -144,94 +136,9 @@ fn failed(outcomes: &[(Part, Outcome)]) -> bool {
         .any(|(_, outcome)| matches!(outcome, Outcome::Failed(..)))
 }
 
-/// What runs in a browser, each browser's parts in a lane of their own.
-fn lanes(parts: &[Part]) -> Vec<Vec<Part>> {
-    [Browser::Chromium, Browser::Firefox]
-        .map(|browser| {
-            let own = |part: &Part| part.browser() == Some(browser);
-            parts.iter().copied().filter(own).collect::<Vec<Part>>()
-        })
-        .into_iter()
-        .filter(|lane| !lane.is_empty())
-        .collect()
-}
-
-/// Both browsers at the same time, because either waits most of it. The first one's output is shown as it comes, the other's
-/// afterwards.
-fn run_lanes(stage: &Stage<'_>, lanes: &[Vec<Part>], keep_going: bool) -> Result<Vec<(Part, Outcome)>> {
-    let Some((shown, later)) = lanes.split_first() else {
-        return Ok(Vec::new());
-    };
-    thread::scope(|scope| {
-        let later: Vec<_> = later
-            .iter()
-            .map(|lane| scope.spawn(|| lane_in_silence(stage, lane, keep_going)))
-            .collect();
-        let mut outcomes: Vec<(Part, Outcome)> = Vec::new();
-        for part in shown.iter().copied() {
-            let ended = failed(&outcomes) && !keep_going;
-            outcomes.push(run_unless(ended, part, || in_browser(stage, part, None)));
-        }
-        for lane in later {
-            let Ok(ended) = lane.join() else {
-                bail!("a browser's parts panicked")
-            };
-            for (part, outcome, mut said) in ended? {
-                if !matches!(outcome, Outcome::NotRun) {
-                    println!("\n######## {part}");
-                    said.rewind().context("reading what was said")?;
-                    io::copy(&mut said, &mut io::stdout()).context("showing what was said")?;
-                }
-                outcomes.push((part, outcome));
-            }
-        }
-        Ok(outcomes)
-    })
-}
-
-/// The parts of one browser, with what they say in files.
-fn lane_in_silence(stage: &Stage<'_>, lane: &[Part], keep_going: bool) -> Result<Vec<(Part, Outcome, File)>> {
-    let mut ended = Vec::new();
-    let mut failed = false;
-    for part in lane.iter().copied() {
-        let mut said = tempfile::tempfile().context("making a file")?;
-        if failed && !keep_going {
-            ended.push((part, Outcome::NotRun, said));
-            continue;
-        }
-        let start = Instant::now();
-        let result = in_browser(stage, part, Some(&said));
-        if let Err(error) = &result {
-            io::Write::write_all(&mut said, format!("error: {part}: {error:#}\n").as_bytes())
-                .context("writing what was said")?;
-        }
-        failed |= result.is_err();
-        ended.push((part, Outcome::of(&result, start.elapsed()), said));
-    }
-    Ok(ended)
-}
-
-/// A part that runs in a browser; what it says goes to this file instead of this program's output.
-fn in_browser(stage: &Stage<'_>, part: Part, said: Option<&File>) -> Result<()> {
-    match part {
-        Part::E2eChromium => stage.end_to_end_tests(Browser::Chromium, said),
-        Part::E2eFirefox => stage.end_to_end_tests(Browser::Firefox, said),
-        Part::SoakChromium => short_soak(stage, Browser::Chromium, said),
-        Part::SoakFirefox => short_soak(stage, Browser::Firefox, said),
-        Part::Lint | Part::Native | Part::Browser | Part::Package => bail!("{part} is no part of a browser's"),
-    }
-}
-
-fn short_soak(stage: &Stage<'_>, browser: Browser, said: Option<&File>) -> Result<()> {
-    for soak in [Soak::Flows(SOAK_FLOWS), SOAK_KILLS] {
-        let status = stage.soak(browser, soak, None, said)?;
-        ensure!(status.success(), "the soak in {browser} failed: {status}");
-    }
-    Ok(())
-}
-
 /// How a part ended.
-enum Outcome {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
     Passed(Duration),
     /// And why.
     Failed(Duration, String),
@@ -239,10 +146,23 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn of(result: &Result<()>, time: Duration) -> Self {
+    pub(crate) fn of(result: &Result<()>, time: Duration) -> Self {
         match result {
             Ok(()) => Self::Passed(time),
             Err(error) => Self::Failed(time, format!("{error:#}")),
+        }
+    }
+
+    /// Two pieces of one part.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Passed(one), Self::Passed(two)) => Self::Passed(one + two),
+            (Self::Failed(one, why), Self::Failed(two, also)) => Self::Failed(one + two, format!("{why}\n{also}")),
+            (Self::Failed(one, why), Self::Passed(two)) | (Self::Passed(two), Self::Failed(one, why)) => {
+                Self::Failed(one + two, why)
+            }
+            (failed @ Self::Failed(..), Self::NotRun) | (Self::NotRun, failed @ Self::Failed(..)) => failed,
+            (Self::NotRun, Self::NotRun | Self::Passed(_)) | (Self::Passed(_), Self::NotRun) => Self::NotRun,
         }
     }
 }
@@ -368,7 +288,7 @@ fn capabilities(tools: &Tools) -> Result<Value> {
 mod tests {
     use clap::ValueEnum as _;
 
-    use super::{Part, chosen, lanes};
+    use super::{Duration, Outcome, Part, chosen};
 
     #[test]
     fn everything_runs_unless_told_otherwise() {
@@ -386,14 +306,17 @@ mod tests {
     }
 
     #[test]
-    fn each_browser_has_its_own_lane() {
-        let (chromium, firefox) = (
-            vec![Part::E2eChromium, Part::SoakChromium],
-            vec![Part::E2eFirefox, Part::SoakFirefox],
-        );
-        assert_eq!(lanes(Part::value_variants()), [chromium, firefox]);
-        assert_eq!(lanes(&[Part::Lint, Part::SoakFirefox]), [[Part::SoakFirefox]]);
-        assert!(lanes(&[Part::Lint]).is_empty());
+    fn a_part_is_as_good_as_its_worst_piece() {
+        let passed = |seconds| Outcome::Passed(Duration::from_secs(seconds));
+        let failed = |seconds, why: &str| Outcome::Failed(Duration::from_secs(seconds), why.to_owned());
+        assert_eq!(passed(1).and(passed(2)), passed(3));
+        assert_eq!(passed(1).and(failed(2, "a")), failed(3, "a"));
+        assert_eq!(failed(1, "a").and(passed(2)), failed(3, "a"));
+        assert_eq!(failed(1, "a").and(failed(2, "b")), failed(3, "a\nb"));
+        assert_eq!(failed(1, "a").and(Outcome::NotRun), failed(1, "a"));
+        assert_eq!(Outcome::NotRun.and(failed(1, "a")), failed(1, "a"));
+        assert_eq!(passed(1).and(Outcome::NotRun), Outcome::NotRun);
+        assert_eq!(Outcome::NotRun.and(passed(1)), Outcome::NotRun);
     }
 
     #[test]
