@@ -4,21 +4,47 @@ import init, { __wbg_reset_state, handle } from "./worker.js";
 
 const api = globalThis.browser ?? globalThis.chrome;
 let core;
+const known = new WeakSet(); // Of an event that nobody waits for, the browser tells once more.
+
+function begin() {
+  const begun = { ready: init({ module_or_path: new URL("worker_bg.wasm", import.meta.url) }) };
+  begun.trapped = new Promise((_, reject) => {
+    begun.trap = reject;
+  });
+  begun.trapped.catch(() => {}); // Nobody may be waiting.
+  return begun;
+}
+
+// A trap leaves an instance that can't be trusted; the next event gets a new one, and storage has the state.
+function trapped(error) {
+  if (!core || !(error instanceof WebAssembly.RuntimeError) || known.has(error)) return;
+  known.add(error);
+  const { trap } = core;
+  core = undefined;
+  __wbg_reset_state();
+  trap(error);
+}
 
 async function run(event, args) {
-  core ??= init({ module_or_path: new URL("worker_bg.wasm", import.meta.url) });
+  core ??= begin();
+  const { ready, trapped: dead } = core;
   try {
-    await core;
-    return await handle(event, args);
+    await ready;
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) {
-      // A trap leaves an instance that can't be trusted; the next event gets a new one, and storage has the state.
-      __wbg_reset_state();
-    }
     core = undefined;
     throw error;
   }
+  try {
+    return await Promise.race([handle(event, args), dead]);
+  } catch (error) {
+    trapped(error);
+    throw error;
+  }
 }
+
+// Behind its first wait, a trap in Rust rejects no promise: it ends a turn of its own.
+addEventListener("error", ({ error }) => trapped(error));
+addEventListener("unhandledrejection", ({ reason }) => trapped(reason));
 
 function listen(path) {
   const [area, event] = path.split(".");

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tokenkeep::diagnosis::{
-    Failure, Finding, Grant, Needed, RequestFacts, RestEvidence, TokenFacts, TransportError, diagnose, diagnose_call,
-    diagnose_exchange, diagnose_introspection, diagnose_lifetime, diagnose_redirect_uri, diagnose_renewal,
-    diagnose_rest, diagnose_revocation, diagnose_strange_answer, diagnose_unasked, diagnose_words, error_page,
-    secret_looks_damaged,
+    Failure, Finding, Grant, Needed, RENEWAL_FAILED, RequestFacts, RestEvidence, TokenFacts, TransportError, diagnose,
+    diagnose_call, diagnose_exchange, diagnose_introspection, diagnose_lifetime, diagnose_pasted,
+    diagnose_redirect_uri, diagnose_renewal, diagnose_rest, diagnose_revocation, diagnose_strange_answer,
+    diagnose_unasked, diagnose_unregistered, diagnose_words, error_page, issued_to_another_app, secret_looks_damaged,
 };
 use tokenkeep::oauth::{
     ClientAuthentication, Expected, HttpResponse, RedirectUri, Scopes, State, parse_authorization_response,
@@ -115,9 +115,12 @@ fn failure(evidence: &Value) -> Failure {
             new: "Member Two".to_owned(),
         },
         "error_page" => Failure::ErrorPage {
-            words: error_page(text(evidence, "page").as_bytes()).unwrap(),
+            words: error_page(text(evidence, "page").as_bytes(), true).unwrap(),
         },
         "storage" => refused(Needed::Storage),
+        "unstored" => Failure::Unstored {
+            message: "no".to_owned(),
+        },
         "tab" => refused(Needed::Tab),
         "rules" => refused(Needed::Rules),
         "other" => refused(Needed::Other),
@@ -152,12 +155,16 @@ fn finding(evidence: &Value) -> Option<Finding> {
     let hosts = ["www.linkedin.com".to_owned(), "app.example.com".to_owned()];
     let secrets = [KNOWN_CANARY];
     let answer = &evidence["answer"];
+    let renewal = RequestFacts::sent(provider, Grant::RefreshToken, None);
     Some(match text(evidence, "kind") {
-        "failure" => diagnose(&failure(evidence), provider, &hosts, Grant::AuthorizationCode),
-        "renewal failure" => diagnose_renewal(&failure(evidence), provider, &hosts, Grant::RefreshToken),
+        "failure" => {
+            let finding = diagnose(&failure(evidence), provider, &hosts, RequestFacts::of(provider));
+            diagnose_unregistered(finding, provider, text(evidence, "redirect_uri"))
+        }
+        "renewal failure" => diagnose_renewal(&failure(evidence), provider, &hosts, renewal),
         "renewal answer" => {
             let error = parse_token_response(&response(answer)).unwrap_err().without(&secrets);
-            diagnose_renewal(&Failure::Token(error), provider, &hosts, Grant::RefreshToken)
+            diagnose_renewal(&Failure::Token(error), provider, &hosts, renewal)
         }
         "callback" => {
             let redirect_uri = RedirectUri::parse("https://app.example.com/callback").unwrap();
@@ -169,19 +176,13 @@ fn finding(evidence: &Value) -> Option<Finding> {
             };
             let callback = text(evidence, "callback").replace("{state}", STATE);
             let error = parse_authorization_response(&Url::parse(&callback).unwrap(), &expect).unwrap_err();
-            diagnose(&Failure::Redirect(error), provider, &hosts, Grant::AuthorizationCode)
+            diagnose(&Failure::Redirect(error), provider, &hosts, RequestFacts::of(provider))
         }
         "token answer" => {
             let error = parse_token_response(&response(answer)).unwrap_err().without(&secrets);
             let facts = request(evidence, provider);
             let finding = diagnose_exchange(&error, provider, facts);
-            let known = RequestFacts {
-                grant: facts.grant,
-                ..RequestFacts::of(provider)
-            };
-            if facts == known {
-                assert_eq!(diagnose(&Failure::Token(error), provider, &hosts, facts.grant), finding);
-            }
+            assert_eq!(diagnose(&Failure::Token(error), provider, &hosts, facts), finding);
             finding
         }
         "REST answer" => {
@@ -196,9 +197,11 @@ fn finding(evidence: &Value) -> Option<Finding> {
         },
         "strange answer" => diagnose_strange_answer(&response(answer), &secrets),
         "unasked" => diagnose_unasked(&hosts),
+        "profile of another app" => issued_to_another_app(),
         "token" => return with_token(&evidence["token"], diagnose_lifetime),
         "redirect URIs" => diagnose_redirect_uri(text(evidence, "sent"), text(evidence, "registered")),
         "words" => diagnose_words(text(evidence, "words"), provider),
+        "pasted" => return diagnose_pasted(text(evidence, "pasted"), provider),
         other => panic!("{other} is no kind of evidence"),
     })
 }
@@ -268,6 +271,73 @@ fn every_symptom_has_its_file() {
     assert!(files.keys().filter(|name| name.starts_with("symptom_")).count() == 32);
 }
 
+/// What another program meets can only be pasted.
+#[test]
+fn symptoms_of_other_programs_can_be_pasted() {
+    let files = files();
+    for number in [1, 2, 3, 4, 6, 8, 11, 12, 19, 20, 21, 22, 23, 24, 25, 28, 29] {
+        let begins = format!("symptom_{number:02}_");
+        let (name, file) = files.iter().find(|(name, _)| name.starts_with(&begins)).unwrap();
+        let pasted = cases(file)
+            .iter()
+            .any(|case| text(&case["evidence"], "kind") == "pasted");
+        assert!(pasted, "{name}");
+    }
+}
+
+/// An answer that is pasted as curl shows it is explained as the answer itself, of a token that nobody knows.
+#[test]
+fn a_pasted_answer_is_explained_as_the_answer_itself() {
+    let mut tried = 0;
+    for (name, file) in files() {
+        for case in cases(&file) {
+            let mut evidence = case["evidence"].clone();
+            let kind = text(&evidence, "kind").to_owned();
+            if !matches!(kind.as_str(), "REST answer" | "token answer") || evidence.get("provider").is_some() {
+                continue;
+            }
+            let said = response(&evidence["answer"]);
+            let rest_like = kind == "token answer" && !evidence["answer"]["body"]["serviceErrorCode"].is_null();
+            if said.is_success() || rest_like {
+                continue;
+            }
+            // Who asked for /v2/me had a token of OpenID Connect, as a rule.
+            let body = String::from_utf8(said.body).unwrap();
+            let of_me = ["access: me.", "access: partnerApiMe.", "GET /me"];
+            let scope = if of_me.iter().any(|words| body.contains(words)) {
+                "openid"
+            } else {
+                ""
+            };
+            evidence["token"] = json!({"age_s": 86_400, "scope": scope});
+            let grant = evidence["request"]["grant"].clone();
+            evidence["request"] = json!({"grant": grant});
+            let expected = finding(&evidence).unwrap();
+            let mut pasted = format!("HTTP/1.1 {} Some Reason\r\n", said.status);
+            for (header, value) in &said.headers {
+                pasted.extend([header, ": ", value, "\r\n"]);
+            }
+            if kind == "token answer" {
+                let grant = grant.as_str().unwrap_or("authorization_code");
+                pasted = format!("curl https://www.linkedin.com/oauth/v2/accessToken -d grant_type={grant}\n{pasted}");
+            }
+            pasted.push_str("\r\n");
+            pasted.push_str(&body);
+            let got = finding(&json!({"kind": "pasted", "pasted": pasted})).unwrap();
+            tried += 1;
+            let code = match expected.code.as_str() {
+                "client_authentication_failed" => "pasted_client",
+                "client_not_enabled" => "pasted_grant",
+                "code_mismatch" => "pasted_code",
+                "parameter_missing" => "pasted_parameter",
+                code => code,
+            };
+            assert_eq!(got.code, code, "{name}\n{pasted}");
+        }
+    }
+    assert!(tried > 50, "{tried}");
+}
+
 fn messages() -> BTreeMap<String, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("extension/_locales/en/messages.json");
     let json: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
@@ -293,13 +363,19 @@ fn every_finding_is_reached_and_fills_its_texts() {
     let mut buttons = BTreeMap::new();
     for (name, file) in files() {
         for finding in cases(&file).iter().filter_map(|case| finding(&case["evidence"])) {
-            for part in ["what", "why", "fix", "action"] {
-                let key = format!("finding_{}_{part}", finding.code);
+            let filled = |code: &str, part: &str, args: usize| {
+                let key = format!("finding_{code}_{part}");
                 let text = messages.get(&key).unwrap_or_else(|| panic!("{key} is missing"));
                 for place in 1..=9 {
                     let used = text.contains(&format!("${place}"));
-                    assert!(!used || place <= finding.args.len(), "{name}: {key} has no ${place}");
+                    assert!(!used || place <= args, "{name}: {key} has no ${place}");
                 }
+            };
+            for part in ["what", "why", "fix", "action"] {
+                filled(&finding.code, part, finding.args.len());
+            }
+            if finding.code == RENEWAL_FAILED {
+                filled(&finding.args[0], "what", finding.args.len() - 1);
             }
             // The button has one text, so it must be one button.
             let button = std::mem::discriminant(&finding.fix);
@@ -313,6 +389,43 @@ fn every_finding_is_reached_and_fills_its_texts() {
         .filter_map(|key| key.strip_prefix("finding_")?.strip_suffix("_what"));
     let never: Vec<&str> = codes.filter(|code| !reached.contains(*code)).collect();
     assert!(never.is_empty(), "no vector reaches {never:?}");
+}
+
+/// What is pasted comes from another program: there is no profile to change.
+#[test]
+fn texts_for_what_is_pasted_speak_of_no_profile() {
+    let messages = messages();
+    for (name, file) in files() {
+        let pasted = cases(&file)
+            .iter()
+            .filter(|case| text(&case["evidence"], "kind") == "pasted");
+        for finding in pasted.filter_map(|case| finding(&case["evidence"])) {
+            for part in ["what", "why", "fix"] {
+                let said = &messages[&format!("finding_{}_{part}", finding.code)];
+                for own in [
+                    "this profile",
+                    "the profile",
+                    "scope here",
+                    "scopes here",
+                    "remove it here",
+                ] {
+                    assert!(!said.contains(own), "{name}: {said}");
+                }
+            }
+        }
+    }
+}
+
+/// The app's own token, and a renewal, are asked for without a code.
+#[test]
+fn texts_of_a_lost_answer_know_of_no_code() {
+    let messages = messages();
+    for code in ["token_timeout", "token_cut", "outcome_unknown"] {
+        for part in ["what", "why", "fix"] {
+            let said = &messages[&format!("finding_{code}_{part}")].to_lowercase();
+            assert!(!said.contains("the code") && !said.contains("new code"), "{said}");
+        }
+    }
 }
 
 /// Adds the canaries to every text of an answer.
@@ -342,6 +455,9 @@ fn no_finding_shows_a_secret_that_a_server_echoes() {
                     taint(&mut evidence["answer"]["content_type"], canary);
                 } else if kind == "words" && canary != KNOWN_CANARY {
                     taint(&mut evidence["words"], canary);
+                } else if kind == "pasted" {
+                    let before = if canary == KNOWN_CANARY { "client_secret=" } else { "" };
+                    taint(&mut evidence["pasted"], &[before, canary].concat());
                 } else if kind == "callback" && canary != KNOWN_CANARY && text(&evidence, "callback").contains("error=")
                 {
                     let tainted = text(&evidence, "callback")

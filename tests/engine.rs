@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use tokenkeep::diagnosis::{Finding, Needed, TransportError};
+use tokenkeep::diagnosis::{Finding, Needed, RENEWAL_FAILED, TransportError};
 use tokenkeep::flow::{
     Effect, Engine, Event, FLOWS_AT_MOST, Flow, FlowId, GUARDS_AT_MOST, Guard, NewFlow, Note, Phase, Rule, Snapshot,
     StoredToken, TabId, Way,
@@ -69,6 +69,9 @@ fn old_token(words: &[&str]) -> StoredToken {
             refresh_again_until_ms: None,
             id_token: words.contains(&"ada").then(|| id_token("ada")),
             account: None,
+            issued_to: words
+                .contains(&"of-another-app")
+                .then(|| "linkedin 77another".to_owned()),
         },
     }
 }
@@ -94,8 +97,13 @@ fn new_flow(words: &[&str], renews: bool) -> Box<NewFlow> {
                 copy_as: None,
                 look: Look::default(),
                 created_ms: 1,
+                first_app: None,
             },
-            client_secret: Some(ClientSecret::new("secret")),
+            client_secret: Some(ClientSecret::new(if more.contains(&"cut-secret") {
+                "WPL_AP1.abcdefghijklmnop.ab12cd"
+            } else {
+                "secret"
+            })),
         },
         state: State::new(format!("state-{id}")),
         code_verifier: Some(CodeVerifier::new("verifier")),
@@ -203,6 +211,7 @@ fn event(name: &str, words: &[&str]) -> Event {
             code: None,
         },
         ("stored", [flow]) => Event::TokenStored(id(flow)),
+        ("store-again", [profile]) => Event::StoreAgain((*profile).into()),
         ("cancel", [flow]) => Event::Cancel(id(flow)),
         ("dismiss", [profile]) => Event::Dismiss((*profile).into()),
         ("deleted", [profile, more @ ..]) => Event::ProfileDeleted {
@@ -306,7 +315,11 @@ fn after(at_ms: u64) -> String {
 }
 
 fn said(finding: &Finding) -> String {
-    let mut text = format!("{} ({:?})", finding.code, finding.fix);
+    let mut text = finding.code.clone();
+    if let (RENEWAL_FAILED, Some(reason)) = (text.as_str(), finding.args.first()) {
+        text = format!("{text} by {reason}");
+    }
+    let _ = write!(text, " ({:?})", finding.fix);
     if let Some(evidence) = &finding.evidence {
         let _ = write!(text, " “{}”", evidence.replace('\n', " / "));
     }
@@ -421,6 +434,9 @@ fn flow_line(flow: &Flow) -> String {
     }
     if flow.superseded {
         line.push_str(", superseded");
+    }
+    if let Some((token, finding)) = flow.refused() {
+        let _ = write!(line, ", holds {}: {}", token_line(token), said(finding));
     }
     line
 }
@@ -541,6 +557,95 @@ fn scripts_give_what_they_say() {
     }
     assert!(count > 20, "{count} scripts");
     assert!(wrong.is_empty(), "these give something else:\n\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_token_is_stored_with_the_app_that_it_was_issued_to() {
+    let mut engine = Engine::default();
+    for words in [["f1", "p1", "linkedin-application"], ["f2", "p2", "linkedin"]] {
+        let new = new_flow(&[words.as_slice(), &["refresh"]].concat(), true);
+        engine.step(START, Event::Renew(new));
+        let answer = Event::TokenAnswered {
+            flow: id(words[0]),
+            answer: Ok(token_answer(&[])),
+            code: None,
+        };
+        let effects = engine.step(START, answer);
+        let stored = effects.iter().find_map(|effect| match effect {
+            Effect::StoreToken { token, .. } => token.token.issued_to.clone(),
+            _ => None,
+        });
+        assert_eq!(stored, Some([words[2], " 78abcdefghijkl"].concat()));
+    }
+}
+
+#[test]
+fn a_renewal_that_reached_nobody_waits_for_a_network_and_no_other_does() {
+    let mut engine = Engine::default();
+    let mut now_ms = START;
+    for (answer, waits) in [
+        (Err(TransportError::TooLarge), false),
+        (
+            Err(TransportError::Unreachable {
+                message: "no network".into(),
+            }),
+            true,
+        ),
+        (Ok(token_answer(&[])), false),
+    ] {
+        engine.step(
+            now_ms,
+            Event::Renew(new_flow(&["f1", "p1", "linkedin", "refresh"], true)),
+        );
+        for flow in ["f1", "f1"] {
+            let answer = Event::TokenAnswered {
+                flow: id(flow),
+                answer: answer.clone(),
+                code: None,
+            };
+            engine.step(now_ms, answer);
+        }
+        engine.step(now_ms, Event::TokenStored(id("f1")));
+        assert_eq!(
+            (engine.flows.len(), engine.waits_for_network()),
+            (0, waits),
+            "{answer:?}"
+        );
+        now_ms += DAY_MS / 24;
+    }
+}
+
+#[test]
+fn a_token_that_storage_refused_is_found_by_its_profile_until_it_is_stored() {
+    let mut engine = Engine::default();
+    for [flow, profile] in [["f1", "p1"], ["f2", "p2"]] {
+        let new = new_flow(&[flow, profile, "linkedin", "refresh"], true);
+        engine.step(START, Event::Renew(new));
+    }
+    let found = |engine: &Engine| {
+        let of = |profile: &str| {
+            let refused = engine.unstored_of(profile);
+            refused.map(|(token, finding)| (token.flow.0.clone(), finding.code.clone()))
+        };
+        (engine.unstored(), of("p1"), of("p2"))
+    };
+    let answer = Event::TokenAnswered {
+        flow: id("f2"),
+        answer: Ok(token_answer(&[])),
+        code: None,
+    };
+    engine.step(START, answer);
+    assert_eq!(found(&engine), (vec![], None, None), "it is just being stored");
+    let refused = Event::EffectFailed {
+        flow: id("f2"),
+        what: Needed::Storage,
+        message: "the disk is full".to_owned(),
+    };
+    engine.step(START, refused);
+    let told = Some(("f2".to_owned(), "token_unsaved".into()));
+    assert_eq!(found(&engine), (vec!["p2".to_owned()], None, told));
+    engine.step(START, Event::TokenStored(id("f2")));
+    assert_eq!(found(&engine), (vec![], None, None));
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn record(token: &str) -> TokenRecord {
         refresh_again_until_ms: None,
         id_token: None,
         account: None,
+        issued_to: None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tokenkeep::diagnosis::{Failure, Finding, Grant, TransportError, diagnose, diagnose_renewal};
+use tokenkeep::diagnosis::{Failure, Finding, Grant, RequestFacts, TransportError, diagnose, diagnose_renewal};
 use tokenkeep::flow::{Answer, Check, FlowId, StoredToken, Subject};
 use tokenkeep::oauth::{
     ClientSecret, Expected, HttpResponse, RedirectError, RedirectUri, RefreshToken, Scopes, State, form,
@@ -217,10 +217,10 @@ fn compared(finding: Option<&Finding>, expect: &Value) -> Vec<String> {
     }
     let Some(finding) = finding else { return wrong };
     let evidence = finding.evidence.as_deref().unwrap_or_default();
-    if !evidence.contains(text(expect, "evidence")) {
-        wrong.push(format!("{evidence:?} lacks {}", expect["evidence"]));
-    }
     let all = [&[evidence.to_owned()], finding.args.as_slice()].concat().join("\0");
+    if !all.contains(text(expect, "evidence")) {
+        wrong.push(format!("{all:?} lacks {}", expect["evidence"]));
+    }
     for unwanted in expect["without"].as_array().into_iter().flatten() {
         if all.contains(unwanted.as_str().unwrap()) {
             wrong.push(format!("{all:?} has {unwanted}"));
@@ -328,11 +328,12 @@ fn token_endpoint(group: &str, grant: Grant, at_least: usize) {
     run(group, at_least, |case, secrets| {
         let expect = &case["expect"];
         let renewal = grant == Grant::RefreshToken;
+        let request = RequestFacts::sent(provider, grant, None);
         let explain = |failure: &Failure| {
             if renewal {
-                diagnose_renewal(failure, provider, &[], grant)
+                diagnose_renewal(failure, provider, &[], request)
             } else {
-                diagnose(failure, provider, &[], grant)
+                diagnose(failure, provider, &[], request)
             }
         };
         if let Some(error) = transport(expect) {
@@ -410,7 +411,7 @@ fn the_authorization_endpoint() {
             // A code that goes elsewhere is nobody's.
             Failure::NeedsClick
         };
-        let finding = diagnose_renewal(&failure, provider, &[], Grant::AuthorizationCode);
+        let finding = diagnose_renewal(&failure, provider, &[], RequestFacts::of(provider));
         let mut wrong = compared(Some(&finding), expect);
         if format!("{finding:?}").contains(STATE) {
             wrong.push("the state is shown".to_owned());
@@ -443,6 +444,7 @@ fn checked(group: &str, scope: &str, at_least: usize) {
                 copy_as: None,
                 look: Look::default(),
                 created_ms: 0,
+                first_app: None,
             },
             client_secret: Some(ClientSecret::new(secrets.client_secret.clone())),
             stored: StoredToken {

@@ -161,6 +161,7 @@ fn profile(name: &str, provider: &str, redirect_uri: &str, scopes: &str, renew_a
         copy_as: Some("curl".into()),
         look: Look::default(),
         created_ms: 1,
+        first_app: None,
     }
 }
 
@@ -214,6 +215,7 @@ fn what_the_handoff_writes_is_read() {
         refresh_again_until_ms: None,
         id_token: None,
         account: None,
+        issued_to: None,
     };
     let subject = Subject {
         record: &record,

@@ -473,9 +473,9 @@ proptest! {
         prop_assume!(!token.contains('\0'));
         let record = TokenRecord {
             v: TokenRecord::VERSION, access_token: AccessToken::new(token.clone()), token_type: "Bearer".into(),
-            scope_requested: Scopes::parse("openid").unwrap(), scope_granted: None, obtained_ms: 0, expires_ms: None,
+            scope_requested: Scopes::parse("openid profile").unwrap(), scope_granted: None, obtained_ms: 0, expires_ms: None,
             clock_skew_ms: None,
-            refresh_token: None, refresh_expires_ms: None, refresh_refused_ms: None, refresh_again_until_ms: None, id_token: None, account: None,
+            refresh_token: None, refresh_expires_ms: None, refresh_refused_ms: None, refresh_again_until_ms: None, id_token: None, account: None, issued_to: None,
         };
         let command = handoff::curl(&record, provider::by_id("linkedin").unwrap());
         let header = ["Authorization: Bearer ", &token].concat();

@@ -34,6 +34,7 @@ fn flow(name: &str, provider: &str, engine: &mut Engine) -> Flow {
                 copy_as: None,
                 look: Look::default(),
                 created_ms: 1,
+                first_app: None,
             },
             client_secret: Some(ClientSecret::new("secret")),
         },

@@ -42,6 +42,7 @@ fn profile() -> Profile {
         copy_as: None,
         look: Look::default(),
         created_ms: 1,
+        first_app: None,
     }
 }
 
@@ -63,6 +64,7 @@ fn old_token() -> StoredToken {
             refresh_again_until_ms: None,
             id_token: Some(IdToken::new(ID)),
             account: None,
+            issued_to: None,
         },
     }
 }

@@ -80,7 +80,7 @@ fn argon2id_as_rfc_9106_says() {
 
 #[test]
 fn files_open_or_say_why_not() {
-    for vector in vectors("backups.json", 47) {
+    for vector in vectors("backups.json", 49) {
         let (input, expect) = (&vector["input"], &vector["expect"]);
         let file = bytes(&input["file"]);
         let passphrase = Passphrase::new(input["passphrase"].as_str().unwrap());
@@ -120,7 +120,7 @@ fn sealed(contents: &[u8]) -> Vec<u8> {
 
 #[test]
 fn the_same_randomness_gives_the_vector_to_the_byte() {
-    let vector = &vectors("backups.json", 47)[0];
+    let vector = &vectors("backups.json", 49)[0];
     let contents = vector["expect"]["contents"].as_str().unwrap();
     assert_eq!(sealed(contents.as_bytes()), bytes(&vector["input"]["file"]));
 }
@@ -223,7 +223,7 @@ proptest! {
 
 #[test]
 fn contents_that_no_page_stored_are_refused() {
-    let good = vectors("backups.json", 47)[0]["expect"]["contents"]
+    let good = vectors("backups.json", 49)[0]["expect"]["contents"]
         .as_str()
         .unwrap()
         .to_owned();

@@ -85,11 +85,8 @@ async fn ended(request: &Request) -> Result<(), JsValue> {
         Ok(_) => Ok(()),
         Err(event) => {
             let error = property(&property(&event, "target"), "error");
-            Err(if error.is_object() {
-                error
-            } else {
-                js_sys::Error::new("the copy is in use").into()
-            })
+            // Otherwise it is no event: the time was up.
+            Err(if error.is_object() { error } else { event })
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::vault::lock::{OpenKey, VaultRecord, sealing};
 use crate::vault::stored::{Sealing, check_stored, former_key, read_stored, write_stored};
 use crate::vault::{
     DAMAGE_KEY, INDEX_KEY, Index, IndexEntry, KEYS_KEY, SCHEMA, SCHEMA_KEY, SESSION_KEYS, UNSETTLED_KEY, VAULT_KEY,
-    has_former, own_keys, profile_key, stays_open,
+    check_schema, has_former, own_keys, profile_key, stays_open,
 };
 
 use super::api::{self, StorageArea, answer, object, property, words};
@@ -31,7 +31,7 @@ thread_local! {
     static WRITING: RefCell<Option<Promise>> = const { RefCell::new(None) };
     /// Ends with the last write of the copy.
     static COPYING: RefCell<Option<Promise>> = const { RefCell::new(None) };
-    /// Whether `storage.local` is just being emptied and filled again.
+    /// Whether `storage.local` was emptied, to be filled again, and is not filled yet.
     static EMPTIED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -56,6 +56,18 @@ impl Drop for Queued {
             let _ = resolve.call0(&JsValue::UNDEFINED);
         }
     }
+}
+
+/// Waits for the writes before. Storage that was emptied and could not be filled again is healed first: nobody takes it for a
+/// first run.
+async fn turn() -> Result<Queued, JsValue> {
+    let mut writing = Queued::wait(&WRITING).await;
+    while EMPTIED.get() {
+        drop(writing);
+        heal().await?;
+        writing = Queued::wait(&WRITING).await;
+    }
+    Ok(writing)
 }
 
 /// A batch on its way to `storage.local`.
@@ -123,11 +135,15 @@ fn next(last: Option<u64>) -> u64 {
 /// Writes records to `storage.local` in one batch, all of them or none, and keeps the ones before where the kind of record asks
 /// for it; returns when the browser has taken them.
 pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
-    let _writing = Queued::wait(&WRITING).await;
+    let _writing = turn().await?;
     let formers: Vec<String> = records.iter().map(|(key, _)| former_key(key)).collect();
     let keys = records.iter().map(|(key, _)| *key);
-    let keys: Vec<&str> = keys.chain(formers.iter().map(String::as_str)).collect();
+    let keys: Vec<&str> = keys
+        .chain(formers.iter().map(String::as_str))
+        .chain([SCHEMA_KEY])
+        .collect();
     let before = everything(Some(&keys)).await?;
+    refuse_newer(&before)?;
     let mut batch = Batch::default();
     let mut news = Vec::new();
     for ((key, record), former) in records.iter().zip(&formers) {
@@ -150,6 +166,12 @@ pub(super) async fn store(records: &[(&str, Plain)]) -> Result<(), JsValue> {
         expect(&mut batch, |manifest| manifest.add(news.into_iter())).await?;
     }
     batch.write(Vec::new()).await
+}
+
+/// What a newer version wrote is not written over.
+fn refuse_newer(items: &JsValue) -> Result<(), JsValue> {
+    let schema: Option<u32> = Records::new(items.clone()).get(SCHEMA_KEY).unwrap_or_default();
+    check_schema(schema).map_err(|error| js_sys::Error::new(&error.to_string()).into())
 }
 
 /// Changes the manifest along with a batch.
@@ -175,7 +197,13 @@ async fn expect(batch: &mut Batch, change: impl FnOnce(&mut Manifest) -> bool) -
 
 /// Removes records from `storage.local`, with those before them; returns when they are gone.
 pub(super) async fn remove(keys: &[String]) -> Result<(), JsValue> {
-    let _writing = Queued::wait(&WRITING).await;
+    let writing = turn().await?;
+    remove_in(&writing, keys).await
+}
+
+/// The same, for who has waited for the turn.
+async fn remove_in(_writing: &Queued, keys: &[String]) -> Result<(), JsValue> {
+    refuse_newer(&everything(Some(&[SCHEMA_KEY])).await?)?;
     // First nobody expects them: a kill between the two leaves records that nobody misses.
     let mut batch = Batch::default();
     expect(&mut batch, |manifest| manifest.remove(keys)).await?;
@@ -192,14 +220,18 @@ pub(super) async fn clear() -> Result<(), JsValue> {
     // Afterwards nothing could bring anything back.
     copy::delete().await?;
     answer(local().clear()).await?;
+    EMPTIED.set(false);
     Ok(())
 }
 
 /// Seals everything under another key, or nothing any more, in one write: a kill leaves all of the old or all of the new. What
 /// stood before each record is written over, too.
 pub(super) async fn seal_anew(vault: &VaultRecord, open: Option<&OpenKey>) -> Result<SealedAnew, JsValue> {
-    let writing = Queued::wait(&WRITING).await;
+    // What is missing now would be missing for good: former texts and the copy go.
+    heal().await?;
+    let writing = turn().await?;
     let all = answer(local().get_all(&JsValue::NULL)).await?;
+    refuse_newer(&all)?;
     let new = sealing(Some(vault), open);
     let keys: Vec<String> = keys_of(&all);
     let records = Records::new(all.clone());
@@ -266,7 +298,7 @@ impl SealedAnew {
 
 /// What was sealed anew and not [settled](SealedAnew::settle), if anything was. It takes no key.
 pub(super) async fn settle_left() -> Result<(), JsValue> {
-    let _writing = Queued::wait(&WRITING).await;
+    let _writing = turn().await?;
     let all = everything(None).await?;
     let schema: Option<u32> = Records::new(all.clone()).get(SCHEMA_KEY).unwrap_or_default();
     // What a newer version wrote is left alone.
@@ -286,32 +318,18 @@ pub(super) async fn settle_left() -> Result<(), JsValue> {
     make_anew(&batch).await
 }
 
-/// Empties storage and copy and fills them again. Whoever dies between the two finds the copy at the next start.
+/// Empties storage and copy and fills them again. Whoever dies between the two finds the copy at the next start, and where filling
+/// fails, whoever comes next does.
 async fn make_anew(batch: &Batch) -> Result<(), JsValue> {
     let _copying = Queued::wait(&COPYING).await;
     copy::delete().await?;
     copy::write(&batch.texts, &[]).await?;
     answer(session().remove(&api::strings([LOOKED_KEY].iter()))).await?;
-    let _emptied = Emptied::new();
+    EMPTIED.set(true);
     answer(local().clear()).await?;
     answer(local().set(&batch.items)).await?;
+    EMPTIED.set(false);
     looked().await
-}
-
-/// While it lives, whoever [reads](read) waits.
-struct Emptied;
-
-impl Emptied {
-    fn new() -> Self {
-        EMPTIED.set(true);
-        Self
-    }
-}
-
-impl Drop for Emptied {
-    fn drop(&mut self) {
-        EMPTIED.set(false);
-    }
 }
 
 fn keys_of(items: &JsValue) -> Vec<String> {
@@ -350,7 +368,7 @@ async fn everything(keys: Option<&[&str]>) -> Result<JsValue, JsValue> {
 /// Reads these keys of an area; heals `storage.local` when the browser can't read it.
 pub(super) async fn read(area: &StorageArea, keys: &[&str]) -> Result<Records, JsValue> {
     if EMPTIED.get() {
-        drop(Queued::wait(&WRITING).await);
+        drop(turn().await?);
     }
     match storage::read(area, keys).await {
         Ok(records) => Ok(records),
@@ -371,9 +389,17 @@ pub(super) async fn heal() -> Result<(), JsValue> {
     let _writing = Queued::wait(&WRITING).await;
     let _copying = Queued::wait(&COPYING).await;
     let mut all = everything(None).await?;
-    let copy = copy::read().await;
+    let mut copy = copy::read().await;
+    if copy.is_err() && keys_of(&all).is_empty() {
+        // All that there may be: a disk that is slow once is asked again.
+        copy = copy::read().await;
+    }
     if let Err(error) = &copy {
         warn("the copy could not be read:", error);
+        if EMPTIED.get() {
+            // All of it lies there.
+            return Err(error.clone());
+        }
     }
     // The browser keeps what it granted apart from storage.
     let used = copy.is_err() && api::any_host_granted().await;
@@ -396,7 +422,9 @@ pub(super) async fn heal() -> Result<(), JsValue> {
     let mut plan = plan(&stores, manifest.as_ref());
     plan.damaged.extend(stores.vanished(used));
     let numbered = found == Some(SCHEMA) || (stores.local.is_empty() && stores.copy.is_empty());
-    put_back(&all, plan, !numbered).await
+    put_back(&all, plan, !numbered, used).await?;
+    EMPTIED.set(false);
+    Ok(())
 }
 
 fn values_of(all: &JsValue) -> BTreeMap<String, Value> {
@@ -408,7 +436,8 @@ fn values_of(all: &JsValue) -> BTreeMap<String, Value> {
     .collect()
 }
 
-async fn put_back(all: &JsValue, plan: Plan, number: bool) -> Result<(), JsValue> {
+/// `used` says that the copy is there and can't be read: its list of profiles is not to be outdone by an empty one.
+async fn put_back(all: &JsValue, plan: Plan, number: bool, used: bool) -> Result<(), JsValue> {
     let mut batch = Batch::default();
     for (key, text) in &plan.local {
         api::set(&batch.items, key, &text.as_str().into());
@@ -437,8 +466,21 @@ async fn put_back(all: &JsValue, plan: Plan, number: bool) -> Result<(), JsValue
         .get(DAMAGE_KEY)
         .unwrap_or_default()
         .unwrap_or_default();
-    if !plan.gone.is_empty() {
-        answer(local().remove(&api::strings(plan.gone.iter()))).await?;
+    let mut gone = plan.gone;
+    if plan.local.iter().any(|(key, _)| *key == VAULT_KEY) {
+        // The disk has lost that everything was sealed under another passphrase. What has no copy is not, and all of it stands in the
+        // files still.
+        let kept = |key: &String| stays_open(key) || (has_former(key) && !key.starts_with('~'));
+        gone.extend(keys_of(all).into_iter().filter(|key| !kept(key)));
+        let unsettled = json(&Plain::Bool(true))?;
+        api::set(
+            &batch.items,
+            UNSETTLED_KEY,
+            &written(UNSETTLED_KEY, next(None), &unsettled, &Sealing::Off)?.into(),
+        );
+    }
+    if !gone.is_empty() {
+        answer(local().remove(&api::strings(gone.iter()))).await?;
     }
     if damage.add(plan.damaged) {
         let generation = next(generation_in(all, DAMAGE_KEY, DAMAGE_KEY));
@@ -461,7 +503,11 @@ async fn put_back(all: &JsValue, plan: Plan, number: bool) -> Result<(), JsValue
             }
         }
     }
-    if index_lost { list_anew().await } else { Ok(()) }
+    if index_lost && !(used && keys_of(all).is_empty()) {
+        list_anew().await
+    } else {
+        Ok(())
+    }
 }
 
 /// Makes a new index of the profiles that are there; while they are locked, it waits.
@@ -524,11 +570,8 @@ pub(super) async fn understood() -> Result<(), JsValue> {
     let damage: Damage = records.get(DAMAGE_KEY)?.unwrap_or_default();
     let lost = damage.records.into_iter();
     let lost = lost.filter(|damaged| damaged.outcome == Outcome::Lost);
-    let mut gone: Vec<String> = lost.map(|damaged| damaged.key).collect();
-    let keys: Vec<&str> = gone.iter().map(String::as_str).collect();
-    let items = everything(Some(&keys)).await?;
-    // What has been written anew since is not lost.
-    gone.retain(|key| generation_in(&items, key, key).is_none());
+    let lost: Vec<String> = lost.map(|damaged| damaged.key).collect();
+    let mut gone = still_gone(&turn().await?, &lost).await?;
     let mut index: Index = records.get(INDEX_KEY)?.unwrap_or_default();
     let without = |entry: &&IndexEntry| gone.contains(&profile_key(&entry.id));
     let ids: Vec<String> = index
@@ -544,6 +587,17 @@ pub(super) async fn understood() -> Result<(), JsValue> {
     if !ids.is_empty() {
         store(&[(INDEX_KEY, index.to_plain())]).await?;
     }
+    let writing = turn().await?;
+    let again = still_gone(&writing, &lost).await?;
+    gone.retain(|key| again.contains(key) || !lost.contains(key));
     gone.push(DAMAGE_KEY.to_owned());
-    remove(&gone).await
+    remove_in(&writing, &gone).await
+}
+
+/// Those of what was lost that have not been written anew since.
+async fn still_gone(_writing: &Queued, lost: &[String]) -> Result<Vec<String>, JsValue> {
+    let keys: Vec<&str> = lost.iter().map(String::as_str).collect();
+    let items = everything(Some(&keys)).await?;
+    let gone = lost.iter().filter(|key| generation_in(&items, key, key).is_none());
+    Ok(gone.cloned().collect())
 }

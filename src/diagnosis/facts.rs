@@ -41,6 +41,16 @@ impl RequestFacts {
         }
     }
 
+    /// A request as the engine sends it to this provider, with this client secret.
+    #[must_use]
+    pub fn sent(provider: &Provider, grant: Grant, secret: Option<&str>) -> Self {
+        Self {
+            grant,
+            secret_damaged: secret.is_some_and(secret_looks_damaged),
+            ..Self::of(provider)
+        }
+    }
+
     /// The finding of a client that was not recognised, where the request itself explains it (linkedin.md section 10,
     /// symptoms 1 to 3, and section 2, native PKCE variant).
     pub(super) fn client_cause(self, provider: &Provider) -> Option<Finding> {

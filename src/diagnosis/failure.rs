@@ -43,6 +43,11 @@ pub enum Failure {
         /// The browser's own words.
         message: String,
     },
+    /// The token is here, and `storage.local` does not take it.
+    Unstored {
+        /// The browser's own words.
+        message: String,
+    },
     /// The redirect did not carry a code for this flow.
     Redirect(RedirectError),
     /// The token endpoint gave no whole answer.

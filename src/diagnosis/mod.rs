@@ -6,6 +6,7 @@
 mod answers;
 mod facts;
 mod failure;
+mod pasted;
 mod redirect_uri;
 mod rest;
 
@@ -20,11 +21,16 @@ use crate::provider::{Provider, ScopeStatus};
 
 pub use facts::{Grant, RequestFacts, TokenFacts, secret_looks_damaged};
 pub use failure::{Failure, Needed, TransportError};
-pub use redirect_uri::{DifferenceKind, RedirectUriDifference, diagnose_redirect_uri, redirect_uri_difference};
+pub use pasted::diagnose_pasted;
+pub use redirect_uri::{
+    DifferenceKind, RedirectUriDifference, diagnose_redirect_uri, diagnose_unregistered, has_lost_query,
+    redirect_uri_difference,
+};
 pub use rest::{RestEvidence, diagnose_rest};
 
 use answers::{
-    AUTHORIZATION_ANSWERS, Answer, INTROSPECTION_ANSWERS, REFRESH_ANSWERS, REST_ANSWERS, TOKEN_ANSWERS, WORDS, quoted,
+    AUTHORIZATION_ANSWERS, Answer, Cause, INTROSPECTION_ANSWERS, LAST_WORDS, REFRESH_ANSWERS, REST_ANSWERS,
+    SERVER_ANSWERS, TOKEN_ANSWERS, WORDS,
 };
 
 /// The button of a finding.
@@ -102,9 +108,9 @@ record!(Finding {
     evidence
 });
 
-/// Explains why a flow ended without a token. `grant` is what its token request asked for, or would have.
+/// Explains why a flow ended without a token. `request` is its token request, or what that would have been.
 #[must_use]
-pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String], grant: Grant) -> Finding {
+pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String], request: RequestFacts) -> Finding {
     match failure {
         Failure::PermissionRefused => with("permission_refused", vec![list(hosts)], Fix::AllowAccess),
         Failure::PermissionRemoved => with("permission_removed", vec![list(hosts)], Fix::AllowAccess),
@@ -140,35 +146,44 @@ pub fn diagnose(failure: &Failure, provider: &Provider, hosts: &[String], grant:
                 ..plain(code)
             }
         }
+        Failure::Unstored { message } => Finding {
+            evidence: Some(message.clone()),
+            ..with("token_unsaved", Vec::new(), Fix::Renew)
+        },
         Failure::Redirect(error) => redirect(error, provider),
         Failure::Transport(error) => transport(error),
-        Failure::Token(error) => {
-            let request = RequestFacts {
-                grant,
-                ..RequestFacts::of(provider)
-            };
-            diagnose_exchange(error, provider, request)
-        }
+        Failure::Token(error) => diagnose_exchange(error, provider, request),
     }
 }
 
+/// The finding of a redirect URI that the provider does not know.
+const NOT_REGISTERED: &str = "redirect_uri_not_registered";
+
+/// The finding whose arguments are another one: its code and what stands in the placeholders of its texts.
+pub const RENEWAL_FAILED: &str = "renewal_failed";
+
 /// Explains why a renewal brought no token. The one that was to be renewed is untouched.
 #[must_use]
-pub fn diagnose_renewal(failure: &Failure, provider: &Provider, hosts: &[String], grant: Grant) -> Finding {
-    let finding = diagnose(failure, provider, hosts, grant);
-    let wants_person = matches!(failure, Failure::NeedsClick | Failure::OtherMember { .. });
+pub fn diagnose_renewal(failure: &Failure, provider: &Provider, hosts: &[String], request: RequestFacts) -> Finding {
+    let finding = diagnose(failure, provider, hosts, request);
+    let wants_person = matches!(
+        failure,
+        Failure::NeedsClick | Failure::OtherMember { .. } | Failure::ErrorPage { .. }
+    );
     if finding.fix != Fix::AuthorizeAgain || wants_person || failure.is_dead_refresh_token() {
         return finding;
     }
-    // Which of the many ways to get no answer it was, is for the evidence: what to do is always the same.
-    let mut evidence = finding.code;
-    if let Some(words) = finding.evidence {
-        evidence.push('\n');
-        evidence.push_str(&words);
-    }
+    // Which of the many ways to get no token it was, is told in its own words: what to do is always the same.
+    let Finding {
+        code,
+        mut args,
+        evidence,
+        ..
+    } = finding;
+    args.insert(0, code);
     Finding {
-        evidence: Some(evidence),
-        ..with("renewal_failed", Vec::new(), Fix::Renew)
+        evidence,
+        ..with(RENEWAL_FAILED, args, Fix::Renew)
     }
 }
 
@@ -180,6 +195,12 @@ fn list(hosts: &[String]) -> String {
 #[must_use]
 pub fn interrupted() -> Finding {
     plain("interrupted")
+}
+
+/// The profile describes another app than the one that its token was issued to.
+#[must_use]
+pub fn issued_to_another_app() -> Finding {
+    plain("issued_to_another_app")
 }
 
 impl Finding {
@@ -228,9 +249,10 @@ fn authorization(error: &AuthorizationError, provider: &Provider) -> Finding {
     let finding = if name == UNAUTHORIZED_SCOPE {
         unauthorized_scope(&description, provider)
     } else {
-        match Answer::find(AUTHORIZATION_ANSWERS, 0, &name, &description) {
+        let found = |rows| Answer::find(rows, 0, &name, &description);
+        match found(AUTHORIZATION_ANSWERS).or_else(|| found(SERVER_ANSWERS)) {
             Some(answer) => answer.explain(&description),
-            None => unexplained("authorization_error", &name, &description),
+            None => unexplained(["authorization_error", "authorization_error_bare"], &name, &description),
         }
     };
     Finding {
@@ -241,9 +263,12 @@ fn authorization(error: &AuthorizationError, provider: &Provider) -> Finding {
 
 const UNAUTHORIZED_SCOPE: &str = "unauthorized_scope_error";
 
-/// LinkedIn refuses the whole request for one scope and names it in quotes (linkedin.md section 3).
+/// LinkedIn refuses the whole request for one scope and names it in quotes (linkedin.md section 3). A log may have the
+/// error's name alone.
 fn unauthorized_scope(description: &str, provider: &Provider) -> Finding {
-    let scope = quoted(description).unwrap_or_default().to_owned();
+    let Some(scope) = answers::scope(description).map(str::to_owned) else {
+        return with("unauthorized_scope_unnamed", Vec::new(), Fix::EditProfile);
+    };
     let drop = Fix::DropScope { scope: scope.clone() };
     let Some(known) = provider.scopes.iter().find(|info| info.name == scope) else {
         return with("unauthorized_scope_unknown", vec![scope], drop);
@@ -283,32 +308,13 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: Reque
             error,
             error_description,
             ..
-        } => {
-            let name = text::without_tokens(error);
-            let description = text::without_tokens(error_description.as_deref().unwrap_or_default());
-            let found = |rows| Answer::find(rows, *status, &name, &description);
-            let refresh = match request.grant {
-                Grant::RefreshToken => found(REFRESH_ANSWERS),
-                _ => None,
-            };
-            let answer = refresh.or_else(|| found(TOKEN_ANSWERS));
-            // A server that is down, or has enough of us, knows nothing of what it says beside that.
-            let finding = by_status(*status).or_else(|| answer.map(|answer| answer.explain(&description)));
-            let finding = match finding {
-                Some(finding) if is_about_the_client(&finding) => request.client_cause(provider).unwrap_or(finding),
-                Some(finding) => finding,
-                None => unexplained("token_refused", &name, &description),
-            };
-            Finding {
-                evidence: Some(joined(&[
-                    "HTTP ",
-                    &status.to_string(),
-                    " ",
-                    &words(&name, &description),
-                ])),
-                ..finding
-            }
-        }
+        } => exchange_refused(
+            *status,
+            error,
+            error_description.as_deref().unwrap_or_default(),
+            provider,
+            request,
+        ),
         TokenError::NotJson {
             status,
             content_type,
@@ -324,17 +330,7 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: Reque
             ])),
             ..not_json(*status, provider, request)
         },
-        TokenError::Status { status, excerpt } => {
-            let evidence = joined(&["HTTP ", &status.to_string()]);
-            Finding {
-                evidence: Some(joined(&[&evidence, "\n", excerpt])),
-                ..if excerpt.starts_with(['{', '[']) {
-                    by_status(*status).unwrap_or_else(|| with("token_malformed", vec![evidence], Fix::AuthorizeAgain))
-                } else {
-                    not_json(*status, provider, request)
-                }
-            }
-        }
+        TokenError::Status { status, excerpt } => exchange_failed(*status, excerpt, provider, request),
         TokenError::TooLarge => too_large(),
         TokenError::Truncated => plain("token_cut"),
         other => with(
@@ -342,6 +338,54 @@ pub fn diagnose_exchange(error: &TokenError, provider: &Provider, request: Reque
             vec![text::without_tokens(&other.to_string())],
             Fix::AuthorizeAgain,
         ),
+    }
+}
+
+fn exchange_refused(
+    status: u16,
+    error: &str,
+    description: &str,
+    provider: &Provider,
+    request: RequestFacts,
+) -> Finding {
+    let name = text::without_tokens(error);
+    let description = text::without_tokens(description);
+    let found = |rows| Answer::find(rows, status, &name, &description);
+    let refresh = match request.grant {
+        Grant::RefreshToken => found(REFRESH_ANSWERS),
+        _ => None,
+    };
+    let answer = refresh
+        .or_else(|| found(TOKEN_ANSWERS))
+        .or_else(|| found(SERVER_ANSWERS));
+    // A server that is down, or has enough of us, knows nothing of what it says beside that.
+    let finding = by_status(status).or_else(|| answer.map(|answer| answer.explain(&description)));
+    let finding = match finding {
+        Some(finding) if is_about_the_client(&finding) => request.client_cause(provider).unwrap_or(finding),
+        Some(finding) => finding,
+        None => unexplained(["token_refused", "token_refused_bare"], &name, &description),
+    };
+    Finding {
+        evidence: Some(joined(&[
+            "HTTP ",
+            &status.to_string(),
+            " ",
+            &words(&name, &description),
+        ])),
+        ..finding
+    }
+}
+
+/// A status that is an error, and no error in the body.
+fn exchange_failed(status: u16, excerpt: &str, provider: &Provider, request: RequestFacts) -> Finding {
+    let evidence = joined(&["HTTP ", &status.to_string()]);
+    Finding {
+        evidence: Some(joined(&[&evidence, "\n", excerpt])),
+        ..if excerpt.starts_with(['{', '[']) {
+            by_status(status).unwrap_or_else(|| with("token_malformed", vec![evidence], Fix::AuthorizeAgain))
+        } else {
+            not_json(status, provider, request)
+        }
     }
 }
 
@@ -414,7 +458,12 @@ pub fn diagnose_introspection(response: &HttpResponse, provider: &Provider, secr
 #[must_use]
 pub fn diagnose_revocation(response: &HttpResponse, provider: &Provider, secrets: &[&str]) -> Option<Finding> {
     let finding = refused(parse_revocation_response(response).err()?, provider, secrets);
-    let explained = ["token_refused", "token_not_json", "token_malformed"];
+    let explained = [
+        "token_refused",
+        "token_refused_bare",
+        "token_not_json",
+        "token_malformed",
+    ];
     Some(if explained.contains(&finding.code.as_str()) {
         Finding {
             evidence: finding.evidence,
@@ -487,35 +536,55 @@ pub fn diagnose_lifetime(token: &TokenFacts<'_>) -> Option<Finding> {
     })
 }
 
-/// Explains an error in the words of LinkedIn's own page or of another program, as a person pastes it: the nearest row of
-/// all tables whose words it has.
+/// Explains an error in the words of LinkedIn's own page or of another program: the nearest row of all tables whose words
+/// it has.
 #[must_use]
-pub fn diagnose_words(pasted: &str, provider: &Provider) -> Finding {
-    let said = text::without_tokens(&text::clean(&text::html_unescape(pasted), 1000));
-    let finding = if said.contains(UNAUTHORIZED_SCOPE) || said.contains("is not authorized for your application") {
-        unauthorized_scope(&said, provider)
-    } else {
-        let tables = [
-            WORDS,
-            TOKEN_ANSWERS,
-            REFRESH_ANSWERS,
-            AUTHORIZATION_ANSWERS,
-            REST_ANSWERS,
-        ];
-        let answer = tables.into_iter().find_map(|rows| Answer::mentioned(rows, &said));
-        answer.map_or_else(|| plain("unknown"), |answer| answer.explain(&said))
-    };
+pub fn diagnose_words(words: &str, provider: &Provider) -> Finding {
+    let said = text::without_tokens(&text::clean(&text::html_unescape(words), 1000));
     Finding {
-        evidence: Some(said),
-        ..finding
+        evidence: Some(said.clone()),
+        ..nearest(&said, provider).unwrap_or_else(|| plain("unknown"))
     }
 }
 
+fn nearest(said: &str, provider: &Provider) -> Option<Finding> {
+    let said = &without_escapes(said);
+    if said.contains(UNAUTHORIZED_SCOPE) || said.contains("is not authorized for your application") {
+        return Some(unauthorized_scope(said, provider));
+    }
+    let tables = [
+        WORDS,
+        TOKEN_ANSWERS,
+        REFRESH_ANSWERS,
+        AUTHORIZATION_ANSWERS,
+        REST_ANSWERS,
+        LAST_WORDS,
+    ];
+    let answer = tables.into_iter().find_map(|rows| Answer::mentioned(rows, said));
+    answer.map(|(answer, said)| {
+        let operation = answers::operation(said).filter(|_| answer.cause == Cause::Permission);
+        let lacking = operation.and_then(|operation| rest::perhaps_lacking(operation, provider));
+        lacking.unwrap_or_else(|| answer.explain(said))
+    })
+}
+
+/// Quotes as they were before somebody wrote the text into a JSON string, however often.
+fn without_escapes(said: &str) -> String {
+    let parts: Vec<&str> = said.split('"').collect();
+    let (last, before) = parts.split_last().unwrap_or((&"", &[]));
+    let unescaped = before.iter().flat_map(|part| [part.trim_end_matches('\\'), "\""]);
+    unescaped.chain([*last]).collect()
+}
+
 /// What a provider's own error page says; none for a page that is no such thing, such as the login page (linkedin.md
-/// section 3).
+/// section 3). `refused` is whether its status, or its title, tells already that it is an error.
 #[must_use]
-pub fn error_page(html: &[u8]) -> Option<String> {
+pub fn error_page(html: &[u8], refused: bool) -> Option<String> {
     let visible = text::visible(html);
+    // Further down, a consent page may have the word in the name of an app.
+    if !refused && !visible.starts_with(ERROR_PAGE) {
+        return None;
+    }
     // The title has it too.
     let begin = visible.rfind(ERROR_PAGE)?;
     Some(text::clean(&visible[begin..], 300))
@@ -524,13 +593,13 @@ pub fn error_page(html: &[u8]) -> Option<String> {
 /// The heading of LinkedIn's error page.
 pub const ERROR_PAGE: &str = "Bummer";
 
-/// What nobody has described: the server's own words.
-fn unexplained(code: &'static str, error: &str, description: &str) -> Finding {
-    with(
-        code,
-        vec![error.to_owned(), description.to_owned()],
-        Fix::AuthorizeAgain,
-    )
+/// What nobody has described: the server's own words, or the second code where it has none.
+fn unexplained([code, bare]: [&'static str; 2], error: &str, description: &str) -> Finding {
+    if description.is_empty() {
+        return with(bare, vec![error.to_owned()], Fix::AuthorizeAgain);
+    }
+    let args = vec![error.to_owned(), description.to_owned()];
+    with(code, args, Fix::AuthorizeAgain)
 }
 
 fn words(error: &str, description: &str) -> String {
@@ -556,8 +625,12 @@ mod tests {
             failure,
             provider::by_id("linkedin").unwrap(),
             &["www.linkedin.com".to_owned(), "localhost".to_owned()],
-            Grant::AuthorizationCode,
+            facts(Grant::AuthorizationCode),
         )
+    }
+
+    fn facts(grant: Grant) -> RequestFacts {
+        RequestFacts::sent(provider::by_id("linkedin").unwrap(), grant, None)
     }
 
     fn redirected(error: &str, description: &str) -> Finding {
@@ -628,10 +701,10 @@ mod tests {
                 vec!["opnid"],
             ),
             (
-                "server_error",
+                "brand_new",
                 "later".to_owned(),
                 "authorization_error",
-                vec!["server_error", "later"],
+                vec!["brand_new", "later"],
             ),
         ] {
             let finding = redirected(error, &description);
@@ -736,7 +809,12 @@ mod tests {
             let failure = Failure::Token(parse_token_response(&response).unwrap_err());
             (
                 failure.is_dead_refresh_token(),
-                diagnose_renewal(&failure, provider::by_id("linkedin").unwrap(), &[], Grant::RefreshToken),
+                diagnose_renewal(
+                    &failure,
+                    provider::by_id("linkedin").unwrap(),
+                    &[],
+                    facts(Grant::RefreshToken),
+                ),
             )
         };
         for (status, error, description, dead, code, fix) in [
@@ -784,10 +862,15 @@ mod tests {
             assert!(finding.evidence.unwrap().contains(error));
         }
         let timeout = Failure::Transport(TransportError::Timeout);
-        let finding = diagnose_renewal(&timeout, provider::by_id("linkedin").unwrap(), &[], Grant::RefreshToken);
+        let finding = diagnose_renewal(
+            &timeout,
+            provider::by_id("linkedin").unwrap(),
+            &[],
+            facts(Grant::RefreshToken),
+        );
         assert_eq!(
-            (finding.code.as_str(), finding.evidence.as_deref()),
-            ("renewal_failed", Some("token_timeout"))
+            (finding.code.as_str(), finding.args, finding.evidence),
+            (RENEWAL_FAILED, vec!["token_timeout".to_owned()], None)
         );
     }
 

@@ -1,8 +1,9 @@
 //! Where two redirect URIs differ. LinkedIn compares them character by character (linkedin.md section 2).
 
 use crate::oauth::text;
+use crate::provider::{Provider, RedirectRule};
 
-use super::{Finding, Fix, joined, with};
+use super::{Finding, Fix, NOT_REGISTERED, joined, with};
 
 /// What kind of difference it is, by the part of the URI in which it comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,12 +66,56 @@ pub fn redirect_uri_difference(sent: &str, registered: &str) -> Option<RedirectU
 #[must_use]
 pub fn diagnose_redirect_uri(sent: &str, registered: &str) -> Finding {
     let texts = [sent, registered].map(visible);
-    // LinkedIn drops the query of what is registered before it compares (linkedin.md section 2).
-    let matters = |own: &RedirectUriDifference| own.kind != DifferenceKind::Query || sent.contains('?');
-    let Some(difference) = redirect_uri_difference(sent, registered).filter(matters) else {
-        return with("redirect_uri_same", texts.into(), Fix::OpenAuthTab);
+    let (at, code, fix) = match (query_at(sent), redirect_uri_difference(sent, registered)) {
+        // Whatever is registered, and were it the same text: this one never matches.
+        (Some(at), _) => (at, "redirect_uri_query", Fix::EditProfile),
+        (None, Some(RedirectUriDifference { at, kind })) if kind != DifferenceKind::Query => {
+            (at, code(kind), Fix::CopyRedirectUri)
+        }
+        (None, _) => return with("redirect_uri_same", texts.into(), Fix::OpenAuthTab),
     };
-    let code = match difference.kind {
+    let [sent, registered] = texts;
+    // One below the other, with a mark under the first character that differs.
+    let marked = [&sent, "\n", &registered, "\n", &" ".repeat(at.min(SHOWN)), "^"];
+    Finding {
+        evidence: Some(joined(&marked)),
+        ..with(code, vec![(at + 1).to_string(), sent, registered], fix)
+    }
+}
+
+/// The same finding, or the one of a query that no registered redirect URI can match. Arguments: the place of the query,
+/// counted from one; what is sent.
+#[must_use]
+pub fn diagnose_unregistered(finding: Finding, provider: &Provider, sent: &str) -> Finding {
+    match query_at(sent) {
+        Some(at) if finding.code == NOT_REGISTERED && has_lost_query(provider, sent) => Finding {
+            evidence: finding.evidence,
+            ..with(
+                "redirect_uri_query",
+                vec![(at + 1).to_string(), visible(sent)],
+                Fix::EditProfile,
+            )
+        },
+        _ => finding,
+    }
+}
+
+/// Whether a redirect URI has a query that the provider drops from what is registered, so that the two never match. A
+/// loopback address of a native app is not registered character by character.
+#[must_use]
+pub fn has_lost_query(provider: &Provider, redirect_uri: &str) -> bool {
+    provider.redirect_rule == RedirectRule::Any && query_at(redirect_uri).is_some()
+}
+
+/// How many characters stand before the query. LinkedIn drops the query of what is registered, then compares
+/// (linkedin.md section 2).
+fn query_at(uri: &str) -> Option<usize> {
+    let (before, query) = cut(cut(uri, '#').0, '?');
+    (!query.is_empty()).then(|| before.chars().count())
+}
+
+fn code(kind: DifferenceKind) -> &'static str {
+    match kind {
         DifferenceKind::Whitespace => "redirect_uri_whitespace",
         DifferenceKind::Scheme => "redirect_uri_scheme",
         DifferenceKind::HostCase => "redirect_uri_host_case",
@@ -84,24 +129,6 @@ pub fn diagnose_redirect_uri(sent: &str, registered: &str) -> Finding {
         DifferenceKind::Path => "redirect_uri_path",
         DifferenceKind::Query => "redirect_uri_query",
         DifferenceKind::Fragment => "redirect_uri_fragment",
-    };
-    let [sent, registered] = texts;
-    // One below the other, with a mark under the first character that differs.
-    let marked = [
-        &sent,
-        "\n",
-        &registered,
-        "\n",
-        &" ".repeat(difference.at.min(SHOWN)),
-        "^",
-    ];
-    Finding {
-        evidence: Some(joined(&marked)),
-        ..with(
-            code,
-            vec![(difference.at + 1).to_string(), sent, registered],
-            Fix::CopyRedirectUri,
-        )
     }
 }
 

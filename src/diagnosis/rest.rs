@@ -34,6 +34,14 @@ impl RestEvidence {
     /// Reads an answer and replaces every one of `secrets`, and whatever else has the shape of a token.
     #[must_use]
     pub fn read(response: &HttpResponse, secrets: &[&str]) -> Self {
+        Self {
+            retry_after: response.retry_after(),
+            ..Self::without_time(response, secrets)
+        }
+    }
+
+    /// The same without a look at `Retry-After`: reading dates is a lot of code.
+    pub(super) fn without_time(response: &HttpResponse, secrets: &[&str]) -> Self {
         let said = |text: &str, max: usize| {
             let mut text = text::clean(text, max);
             text::hide(&mut text, secrets);
@@ -49,7 +57,7 @@ impl RestEvidence {
                 .header("x-li-uuid")
                 .or_else(|| response.header("x-li-request-id"))
                 .map(|id| said(id, 100)),
-            retry_after: response.retry_after(),
+            retry_after: None,
         };
         if let Json::Object(object) = json::parse(&response.body) {
             evidence.service_error_code = object.get("serviceErrorCode").and_then(Plain::as_i64);
@@ -131,29 +139,55 @@ fn settling() -> Finding {
 /// A 403: a scope that the token lacks is certain, whatever its age; everything else may be the caches.
 fn permission(answer: &Answer, evidence: &RestEvidence, provider: &Provider, token: &TokenFacts<'_>) -> Finding {
     let operation = operation(&evidence.message).unwrap_or_default();
-    let resource = match operation.split_once('/') {
-        Some((_, path)) => path,
-        None => operation.split('.').next().unwrap_or_default(),
-    };
-    let known = RESOURCES.iter().find(|(name, _)| *name == resource);
-    let needed = known.map_or(&[][..], |(_, scopes)| *scopes);
-    let lacks = !token.granted.is_empty() && !needed.iter().any(|scope| token.granted.contains(scope));
-    if lacks && let Some(first) = needed.first() {
+    let (resource, needed) = resource(operation);
+    let is_known = !token.granted.is_empty();
+    let lacks = is_known && !needed.iter().any(|scope| token.granted.contains(scope));
+    if lacks && !needed.is_empty() {
         return match resource {
             "userinfo" => with("userinfo_denied", Vec::new(), Fix::EditProfile),
             "me" | "partnerApiMe" => with("me_denied", Vec::new(), Fix::ChangeRequest),
-            _ => {
-                let product = provider.scope(first).map_or("", |scope| scope.product);
-                let args = vec![operation.to_owned(), needed.join(", "), product.to_owned()];
-                with("api_scope_missing", args, Fix::EditProfile)
-            }
+            _ => with(
+                "api_scope_missing",
+                takes(operation, needed, provider),
+                Fix::EditProfile,
+            ),
         };
     }
     if token.is_settling() {
         return settling();
     }
+    if !is_known && let Some(finding) = perhaps_lacking(operation, provider) {
+        return finding;
+    }
     if resource == "userinfo" {
         return with("userinfo_stale", Vec::new(), Fix::AuthorizeAgain);
     }
     answer.explain(&evidence.message)
+}
+
+/// A 403 for a token whose scopes nobody knows; none where what it names takes no scope that is known.
+pub(super) fn perhaps_lacking(operation: &str, provider: &Provider) -> Option<Finding> {
+    Some(match resource(operation) {
+        (_, []) => return None,
+        ("userinfo", _) => with("userinfo_unsure", Vec::new(), Fix::EditProfile),
+        ("me" | "partnerApiMe", _) => with("me_denied", Vec::new(), Fix::ChangeRequest),
+        (_, needed) => with("api_scope_unsure", takes(operation, needed, provider), Fix::EditProfile),
+    })
+}
+
+/// The resource of an operation, and the scopes of which it takes one.
+fn resource(operation: &str) -> (&str, &'static [&'static str]) {
+    let resource = match operation.split_once('/') {
+        Some((_, path)) => path,
+        None => operation.split('.').next().unwrap_or_default(),
+    };
+    let known = RESOURCES.iter().find(|(name, _)| *name == resource);
+    (resource, known.map_or(&[][..], |(_, scopes)| *scopes))
+}
+
+/// The operation, its scopes, and the product of the first one.
+fn takes(operation: &str, needed: &[&str], provider: &Provider) -> Vec<String> {
+    let product = needed.first().and_then(|first| provider.scope(first));
+    let product = product.map_or("", |scope| scope.product);
+    vec![operation.to_owned(), needed.join(", "), product.to_owned()]
 }

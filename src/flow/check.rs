@@ -13,7 +13,7 @@ use crate::oauth::{
     parse_introspection_response,
 };
 use crate::plain::record;
-use crate::profile::{Profile, TokenRecord};
+use crate::profile::{Profile, TokenRecord, clock_skew_ms};
 use crate::provider::{Probe, Provider, SecretRule, api_version};
 
 use super::{FlowId, StoredToken};
@@ -266,7 +266,7 @@ impl Check {
             (Some(Err(error)), Some(probe)) => Some(diagnose_call(error, api_host(probe).unwrap_or_default())),
             _ => None,
         };
-        let introspection = asked.and_then(|answer| said(answer, &secrets));
+        let introspection = asked.and_then(|answer| said(answer, &secrets, subject.token(), now_ms));
         let objection = match asked {
             Some(Ok(response)) => diagnose_introspection(response, provider, &secrets),
             Some(Err(error)) => provider
@@ -308,7 +308,7 @@ impl Check {
                 .revocation_endpoint_url()
                 .map(|endpoint| diagnose_call(error, endpoint.host())),
         };
-        let introspection = asked.and_then(|answer| said(answer, &secrets));
+        let introspection = asked.and_then(|answer| said(answer, &secrets, subject.token(), now_ms));
         let active = introspection.as_ref().map(|said| said.active);
         Self {
             account: self.account,
@@ -336,11 +336,19 @@ impl Check {
     }
 }
 
-fn said(asked: &Answer, secrets: &[&str]) -> Option<Introspection> {
-    let mut said = parse_introspection_response(asked.as_ref().ok()?).ok()?;
+/// What introspection says, its times by this computer's clock: the server counts by its own.
+fn said(asked: &Answer, secrets: &[&str], token: &TokenRecord, now_ms: u64) -> Option<Introspection> {
+    let answer = asked.as_ref().ok()?;
+    let mut said = parse_introspection_response(answer).ok()?;
     if let Some(status) = &mut said.status {
         text::hide(status, secrets);
     }
+    let skew_ms = match answer.date_ms() {
+        Some(date_ms) => clock_skew_ms(date_ms, now_ms),
+        None => token.clock_skew_ms,
+    };
+    let skew_ms = skew_ms.unwrap_or_default().saturating_neg();
+    said.expires_ms = said.expires_ms.map(|end_ms| end_ms.saturating_add_signed(skew_ms));
     Some(said)
 }
 
@@ -391,6 +399,7 @@ mod tests {
                 copy_as: None,
                 look: crate::profile::Look::default(),
                 created_ms: 0,
+                first_app: None,
             },
             client_secret: (provider.secret == SecretRule::Required).then(|| ClientSecret::new("canary-secret")),
             stored: StoredToken {
@@ -638,6 +647,54 @@ mod tests {
             r#"{"active":false,"status":"expired","expires_at":1999999999}"#,
         ] {
             assert_eq!(with(silent).expires_ms(Some(7)), Some(7), "{silent}");
+        }
+    }
+
+    #[test]
+    fn the_stated_end_goes_by_this_computers_clock() {
+        const LIFE_MS: u64 = 30 * 60_000;
+        // By the server it is 2026-01-01, and the token has half an hour.
+        const SERVER_MS: u64 = 1_767_225_600_000;
+        let body = |end_ms: u64| format!(r#"{{"active":true,"expires_at":{}}}"#, end_ms / 1000);
+        let dated = |body: &str, date: Option<&str>| {
+            let mut answer = response(200, body);
+            if let (Ok(answer), Some(date)) = (&mut answer, date) {
+                answer.headers.push(("date".to_owned(), date.to_owned()));
+            }
+            answer
+        };
+        for (date, known_ms, ahead_ms, expected_ms) in [
+            // The clock here is an hour ahead, or behind, as the answer itself shows.
+            (Some("Thu, 01 Jan 2026 00:00:00 GMT"), None, 3_600_000, LIFE_MS),
+            (Some("Thu, 01 Jan 2026 00:00:00 GMT"), None, -3_600_000, LIFE_MS),
+            // It was put right since the token came.
+            (Some("Thu, 01 Jan 2026 00:00:00 GMT"), Some(-3_600_000), 0, LIFE_MS),
+            // An answer that does not say goes by the one that brought the token.
+            (None, Some(-3_600_000), 3_600_000, LIFE_MS),
+            (Some("yesterday"), Some(-3_600_000), 3_600_000, LIFE_MS),
+            (None, None, 0, LIFE_MS),
+            (Some("Thu, 01 Jan 2026 00:00:59 GMT"), None, 0, LIFE_MS),
+        ] {
+            let now_ms = SERVER_MS.saturating_add_signed(ahead_ms);
+            let mut subject = subject("linkedin", "w_member_social");
+            subject.stored.token.clock_skew_ms = known_ms;
+            let asked = dated(&body(SERVER_MS + LIFE_MS), date);
+            let tested = check(&subject, now_ms, None, Some(&asked));
+            let left_ms = tested.expires_ms(None).map(|end_ms| end_ms - now_ms);
+            assert_eq!(left_ms, Some(expected_ms), "{date:?} {known_ms:?} {ahead_ms}");
+            let revoked =
+                Check::new(FlowId("f1".to_owned())).revoked(&subject, now_ms, &response(200, ""), Some(&asked));
+            assert_eq!(revoked.expires_ms(None), tested.expires_ms(None));
+        }
+        // No clock is so wrong that this overflows.
+        let mut subject = subject("linkedin", "w_member_social");
+        for skew_ms in [i64::MIN, i64::MAX] {
+            subject.stored.token.clock_skew_ms = Some(skew_ms);
+            assert!(
+                check(&subject, 0, None, Some(&dated(&body(SERVER_MS), None)))
+                    .expires_ms(None)
+                    .is_some()
+            );
         }
     }
 

@@ -3,19 +3,22 @@
 use url::Url;
 
 use crate::diagnosis::{
-    Failure, Finding, Fix, Grant, Needed, TransportError, diagnose, diagnose_renewal, error_page, interrupted,
+    Failure, Finding, Fix, Grant, Needed, RequestFacts, TransportError, diagnose, diagnose_renewal,
+    diagnose_unregistered, error_page, interrupted,
 };
 use crate::oauth::http::HttpResponse;
 use crate::oauth::redirect::{RedirectError, state_of};
-use crate::oauth::secret::{AuthorizationCode, State};
-use crate::oauth::token::parse_token_response;
+use crate::oauth::secret::{AuthorizationCode, ClientSecret, State};
+use crate::oauth::token::{TokenError, parse_token_response};
 use crate::plain::record;
 use crate::profile::TokenRecord;
 use crate::provider::{GrantType, RefreshTokens};
 
 use super::effect::Effect;
 use super::event::{Event, NewFlow};
-use super::record::{Ended, Flow, FlowId, Guard, Note, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
+use super::record::{
+    Ended, Flow, FlowId, Guard, Note, Phase, Snapshot, Step, StepName, StoredToken, TabId, Unstored, Way,
+};
 use super::rules::Rule;
 use super::schedule::{asked_back_ms, unreached_ms};
 use super::{
@@ -141,6 +144,21 @@ impl Engine {
         self.flows.iter_mut().find(|flow| flow.id == *id)
     }
 
+    /// A profile's token that `storage.local` refused, with what the person is told of it. There is no second one: the next
+    /// token takes its place.
+    #[must_use]
+    pub fn unstored_of(&self, profile: &str) -> Option<(&StoredToken, &Finding)> {
+        let mut flows = self.flows.iter().filter(|flow| flow.profile() == profile);
+        flows.find_map(Flow::refused)
+    }
+
+    /// The profiles whose token `storage.local` has refused.
+    #[must_use]
+    pub fn unstored(&self) -> Vec<String> {
+        let refused = self.flows.iter().filter(|flow| flow.refused().is_some());
+        refused.map(|flow| flow.profile().to_owned()).collect()
+    }
+
     /// How the last flow of a profile ended.
     #[must_use]
     pub fn ended_of(&self, profile: &str) -> Option<&Ended> {
@@ -196,6 +214,7 @@ impl Turn<'_> {
             Event::TabRemoved(tab) => self.tab_removed(tab),
             Event::TokenAnswered { flow, answer, code } => self.token_answered(&flow, answer, code.as_ref()),
             Event::TokenStored(flow) => self.token_stored(&flow),
+            Event::StoreAgain(profile) => self.store_again(&profile),
             Event::Cancel(flow) => self.cancel(&flow),
             Event::Dismiss(profile) => self.dismiss(&profile),
             Event::ProfileDeleted { profile, for_good } => self.profile_deleted(&profile, for_good),
@@ -204,16 +223,16 @@ impl Turn<'_> {
             Event::Online => self.online(),
             Event::SessionLost { notes } => self.session_lost(notes),
             Event::WorkerStarted { stored, granted, rules } => self.worker_started(&stored, &granted, &rules),
-            Event::EffectFailed { flow, what, message } => {
-                self.fail(&flow, Failure::Refused { what, message });
-            }
+            Event::EffectFailed { flow, what, message } => self.effect_failed(&flow, what, message),
         }
     }
 
     /// The engine is written before anything that it describes is done, and the alarm follows it.
     fn finish(self) -> Vec<Effect> {
+        let mut effects = self.first;
         if !self.changed {
-            return self.effects;
+            effects.extend(self.effects);
+            return effects;
         }
         let Engine {
             flows, guards, notes, ..
@@ -223,7 +242,6 @@ impl Turn<'_> {
             let guarded = guards.iter().any(|guard| guard.flow == note.flow && !guard.redeemed);
             guarded || flows.iter().any(|flow| flow.id == note.flow)
         });
-        let mut effects = self.first;
         effects.push(Effect::Persist);
         // Before the rest: a worker that dies in the middle of it is woken again.
         effects.push(Effect::SetAlarm(self.engine.next_deadline_ms()));
@@ -247,7 +265,8 @@ impl Turn<'_> {
         for flow in renewals {
             match flow.phase {
                 // What was posted can't be called back.
-                Phase::Exchanging | Phase::Refreshing { .. } => flow.superseded = true,
+                // A token that is here already is kept until the newer one is.
+                Phase::Exchanging | Phase::Refreshing { .. } => flow.superseded = flow.unstored.is_none(),
                 _ => given_up.push(flow.id.clone()),
             }
         }
@@ -265,7 +284,12 @@ impl Turn<'_> {
         let rotates = new.snapshot.provider.refresh_tokens != RefreshTokens::Kept;
         let fresh_ms = self.now_ms.saturating_sub(ANSWER_WITHIN_MS.into());
         let fresh = new.renews.as_ref().is_some_and(|old| old.token.obtained_ms > fresh_ms);
-        if !(rotates && fresh || self.engine.flows.iter().any(|flow| flow.profile() == profile)) {
+        // The refresh token of another app would be refused for good, and a token of this one is asked for with a click.
+        let own = new
+            .renews
+            .as_ref()
+            .is_none_or(|old| new.snapshot.profile.has_issued(&old.token));
+        if own && !(rotates && fresh || self.engine.flows.iter().any(|flow| flow.profile() == profile)) {
             self.start(new);
         }
     }
@@ -289,14 +313,14 @@ impl Turn<'_> {
             id: id.clone(),
             way: match &renews {
                 _ if snapshot.provider.grant_type == GrantType::ClientCredentials => Way::ClientCredentials,
-                Some(old) if old.token.living_refresh_token(self.now_ms).is_some() => Way::RefreshToken,
-                Some(_) => Way::Background,
+                Some(old) => old.first_way(self.now_ms),
                 None => Way::Tab,
             },
             snapshot,
             state,
             code_verifier,
             renews,
+            unstored: None,
             quiet_tab,
             setback: None,
             superseded: false,
@@ -368,8 +392,24 @@ impl Turn<'_> {
     /// inactive tab, where a provider may go on that refuses the worker's own request.
     fn needs_person(&mut self, id: &FlowId) {
         match self.engine.flow(id) {
-            Some(flow) if flow.way == Way::Background && flow.quiet_tab => self.go(id, Way::QuietTab),
-            _ => self.fail(id, Failure::NeedsClick),
+            Some(flow) if flow.way != Way::QuietTab && flow.quiet_tab && !flow.may_refresh(self.now_ms) => {
+                self.go(id, Way::QuietTab);
+            }
+            _ => self.fail_silent(id, Failure::NeedsClick),
+        }
+    }
+
+    /// What was asked silently brought nothing. A refresh token that soon ends, and waited for this, goes on for what it still
+    /// gives.
+    fn fail_silent(&mut self, id: &FlowId, failure: Failure) {
+        if self.engine.flow(id).is_some_and(|flow| flow.may_refresh(self.now_ms)) {
+            self.set_back(id, &failure);
+            if let Some(flow) = self.engine.flow_mut(id) {
+                flow.deadline_ms = self.now_ms + REDIRECT_DEADLINE_MS;
+            }
+            self.go(id, Way::RefreshToken);
+        } else {
+            self.fail(id, failure);
         }
     }
 
@@ -389,7 +429,7 @@ impl Turn<'_> {
         match flow.authorization_response(to) {
             Ok(code) => self.captured(&id, Vec::new(), code),
             Err(RedirectError::Authorization(error)) if error.wants_person() => self.needs_person(&id),
-            Err(error) => self.fail(&id, Failure::Redirect(error)),
+            Err(error) => self.fail_silent(&id, Failure::Redirect(error)),
         }
     }
 
@@ -405,11 +445,15 @@ impl Turn<'_> {
         match answer {
             Ok(None) => {}
             Ok(Some(page)) if page.status == 429 || page.status >= 500 => {
-                let message = ["HTTP ", &page.status.to_string()].concat();
                 self.sent_away(id, &page);
-                self.fail(id, Failure::Transport(TransportError::Unreachable { message }));
+                let (status, excerpt) = (page.status, String::new());
+                self.fail(id, Failure::Token(TokenError::Status { status, excerpt }));
             }
-            Ok(Some(_)) => self.needs_person(id),
+            // What it says helps more than that a click is needed, and holds for a tab as well.
+            Ok(Some(page)) => match error_page(&page.body, page.status >= 400) {
+                Some(words) => self.fail(id, Failure::ErrorPage { words }),
+                None => self.needs_person(id),
+            },
             Err(error) => self.fail(id, Failure::Transport(error)),
         }
     }
@@ -433,9 +477,18 @@ impl Turn<'_> {
         let Phase::AwaitingRedirect { tab, .. } = flow.phase else {
             return;
         };
-        if let Some(words) = error_page(&answer.body) {
+        if let Some(words) = error_page(&answer.body, true) {
             self.show_result(id, vec![tab]);
             self.fail(id, Failure::ErrorPage { words });
+        }
+    }
+
+    /// What a renewal does that has no refresh token to send: it asks silently, unless it `asked` so before.
+    fn without_refresh_token(&mut self, id: &FlowId, asked: bool) {
+        if asked {
+            self.needs_person(id);
+        } else {
+            self.go(id, Way::Background);
         }
     }
 
@@ -448,7 +501,8 @@ impl Turn<'_> {
             Some(refresh_token) => flow.refresh_request(refresh_token),
             // It has ended meanwhile, or may be used up.
             None => {
-                self.go(id, Way::Background);
+                let asked = flow.setback.is_some();
+                self.without_refresh_token(id, asked);
                 return;
             }
         };
@@ -794,7 +848,7 @@ impl Turn<'_> {
         let Some(flow) = self.engine.flow_mut(id) else {
             return;
         };
-        if !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }) {
+        if !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }) || flow.unstored.is_some() {
             return;
         }
         if flow.superseded {
@@ -827,29 +881,30 @@ impl Turn<'_> {
                     Some(old) if flow.way == Way::RefreshToken => old.token.renewed(&response, self.now_ms),
                     _ => TokenRecord::from_response(&response, &flow.snapshot.profile.scopes, self.now_ms),
                 };
-                let token = token.dated(date_ms, self.now_ms);
+                let mut token = token.dated(date_ms, self.now_ms);
+                token.issued_to = Some(flow.snapshot.profile.app());
                 if let Some(old) = &flow.renews
                     && let Some((old, new)) = old.token.other_member(&token)
                 {
-                    self.fail(id, Failure::OtherMember { old, new });
+                    self.fail_silent(id, Failure::OtherMember { old, new });
                     return;
                 }
-                let profile = flow.profile().to_owned();
-                // Nothing comes before this write: a kill until it is done loses the token.
-                self.push(Effect::StoreToken {
-                    flow: id.clone(),
-                    profile,
-                    token: Box::new(StoredToken {
+                flow.unstored = Some(Unstored {
+                    token: StoredToken {
                         flow: id.clone(),
                         token,
-                    }),
+                    },
+                    finding: None,
                 });
+                self.forget_older_token(id);
+                self.store(id);
             }
             Err(failure) => {
                 if flow.way == Way::RefreshToken && failure.is_dead_refresh_token() {
+                    let asked = flow.setback.is_some();
                     self.keep_without_refresh_token(id);
                     self.set_back(id, &failure);
-                    self.go(id, Way::Background);
+                    self.without_refresh_token(id, asked);
                     return;
                 }
                 let first = matches!(flow.phase, Phase::Refreshing { attempts } if attempts < REFRESHES_AT_MOST);
@@ -863,6 +918,53 @@ impl Turn<'_> {
                 }
                 self.fail(id, failure);
             }
+        }
+    }
+
+    /// Nothing comes before this write, and nothing that is refused keeps it from being done: a kill until it is done loses
+    /// the token.
+    fn store(&mut self, id: &FlowId) {
+        let Some(flow) = self.engine.flow(id) else { return };
+        let Some(unstored) = &flow.unstored else { return };
+        self.first.push(Effect::StoreToken {
+            flow: id.clone(),
+            profile: flow.profile().to_owned(),
+            token: Box::new(unstored.token.clone()),
+        });
+    }
+
+    /// A token that still waits to be stored must not be written over this one later.
+    fn forget_older_token(&mut self, id: &FlowId) {
+        let Some(flow) = self.engine.flow(id) else { return };
+        let profile = flow.profile();
+        let flows = self.engine.flows.iter();
+        let older = flows.filter(|other| other.id != *id && other.profile() == profile && other.unstored.is_some());
+        let older: Vec<FlowId> = older.map(|flow| flow.id.clone()).collect();
+        for id in older {
+            self.forget(&id);
+        }
+    }
+
+    fn store_again(&mut self, profile: &str) {
+        let refused = self.engine.unstored_of(profile);
+        if let Some(id) = refused.map(|(token, _)| token.flow.clone()) {
+            self.store(&id);
+        }
+    }
+
+    fn effect_failed(&mut self, id: &FlowId, what: Needed, message: String) {
+        let now_ms = self.now_ms;
+        match self.engine.flow_mut(id) {
+            // The only copy stays until storage takes it, or the session ends.
+            Some(flow) if flow.unstored.is_some() => {
+                let finding = explain(flow, &Failure::Unstored { message });
+                if let Some(unstored) = &mut flow.unstored {
+                    unstored.finding = Some(finding);
+                }
+                flow.offer_again(now_ms);
+                self.changed = true;
+            }
+            _ => self.fail(id, Failure::Refused { what, message }),
         }
     }
 
@@ -911,7 +1013,7 @@ impl Turn<'_> {
         if self
             .engine
             .flow(id)
-            .is_some_and(|flow| !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }))
+            .is_some_and(|flow| !flow.is_posted() || flow.refused().is_some())
         {
             self.fail(id, Failure::Cancelled);
         }
@@ -924,10 +1026,7 @@ impl Turn<'_> {
             .iter()
             // What was posted can't be called back: a profile that comes back needs the answer, for its own refresh
             // token may be used up, and until then no second request may go beside the first.
-            .filter(|flow| {
-                flow.profile() == profile
-                    && (for_good || !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }))
-            })
+            .filter(|flow| flow.profile() == profile && (for_good || !flow.is_posted()))
             .map(|flow| flow.id.clone())
             .collect();
         for id in ids {
@@ -941,7 +1040,8 @@ impl Turn<'_> {
             .engine
             .flows
             .iter()
-            .filter(|flow| !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. }))
+            // What storage did not take until now would stand in the session.
+            .filter(|flow| !flow.is_posted() || flow.refused().is_some())
             .map(|flow| flow.id.clone())
             .collect();
         for id in ids {
@@ -1011,6 +1111,10 @@ impl Turn<'_> {
 
     fn worker_started(&mut self, stored: &[FlowId], granted: &[(FlowId, bool)], rules: &[u32]) {
         self.changed = true;
+        // The worker died between storing a token and writing down that an older one no longer waits.
+        for id in stored {
+            self.forget_older_token(id);
+        }
         let permitted = |id: &FlowId| granted.iter().any(|(other, granted)| other == id && *granted);
         let flows: Vec<(FlowId, Phase)> = self
             .engine
@@ -1029,6 +1133,7 @@ impl Turn<'_> {
                 Phase::AwaitingPermission => {}
                 Phase::Captured { .. } => self.check_permission(&id),
                 Phase::Exchanging | Phase::Refreshing { .. } if stored.contains(&id) => self.token_stored(&id),
+                _ if self.engine.flow(&id).is_some_and(|flow| flow.unstored.is_some()) => self.store(&id),
                 Phase::Exchanging | Phase::Refreshing { .. } if self.engine.flow(&id).is_some_and(|f| f.superseded) => {
                     self.forget(&id);
                 }
@@ -1055,9 +1160,7 @@ impl Turn<'_> {
             .engine
             .flows
             .iter()
-            .filter(|flow| {
-                flow.deadline_ms <= now_ms && !matches!(flow.phase, Phase::Exchanging | Phase::Refreshing { .. })
-            })
+            .filter(|flow| flow.deadline_ms <= now_ms && !flow.is_posted())
             .map(|flow| flow.id.clone())
             .collect();
         for id in overdue {
@@ -1067,12 +1170,20 @@ impl Turn<'_> {
                 _ => self.fail(&id, Failure::TimedOut),
             }
         }
+        let mut refused = Vec::new();
         for flow in &mut self.engine.flows {
             if flow.wake_ms.is_some_and(|wake_ms| wake_ms <= now_ms) {
                 let waits = matches!(flow.phase, Phase::AwaitingRedirect { navigated: true, .. });
                 flow.wake_ms = waits.then_some(now_ms + LOOK_MS);
+                if flow.refused().is_some() {
+                    flow.offer_again(now_ms);
+                    refused.push(flow.id.clone());
+                }
                 self.changed = true;
             }
+        }
+        for id in refused {
+            self.store(&id);
         }
         let mut dead: Vec<u32> = Vec::new();
         self.engine.guards.retain(|guard| {
@@ -1165,6 +1276,8 @@ impl Turn<'_> {
         }
         self.push(Effect::RemoveRules(dead));
         let unreached = failure.as_ref().is_some_and(Failure::reached_nobody);
+        // Somebody has to change the app or the profile first.
+        let stopped = matches!(failure, Some(Failure::ErrorPage { .. }));
         let finding = failure.map(|failure| match &flow.setback {
             Some(setback) if failure == Failure::NeedsClick => setback.clone(),
             _ => explain(&flow, &failure),
@@ -1172,7 +1285,10 @@ impl Turn<'_> {
         let renewal = flow.renews.is_some();
         let unreached = renewal && flow.again_ms.is_none() && unreached;
         let again_ms = finding.as_ref().filter(|_| renewal).map(|finding| match finding.fix {
+            _ if stopped => self.now_ms + RETRY_WITHOUT_PERSON_MS,
             Fix::AuthorizeAgain => self.now_ms + RETRY_WITHOUT_PERSON_MS,
+            // As soon as the hosts are granted: who looks at the tokens begins nothing before.
+            Fix::AllowAccess => self.now_ms,
             _ if unreached => self.now_ms + unreached_ms(flow.tries),
             _ => flow.again_ms.unwrap_or(self.now_ms + RETRY_MS),
         });
@@ -1194,15 +1310,21 @@ impl Turn<'_> {
 
 /// Why a flow has no token, in the light of what it asked for.
 fn explain(flow: &Flow, failure: &Failure) -> Finding {
-    let Snapshot { provider, profile, .. } = &flow.snapshot;
+    let Snapshot {
+        provider,
+        profile,
+        client_secret,
+    } = &flow.snapshot;
     let grant = match flow.way {
         Way::RefreshToken => Grant::RefreshToken,
         Way::ClientCredentials => Grant::ClientCredentials,
         Way::Tab | Way::QuietTab | Way::Background => Grant::AuthorizationCode,
     };
-    if flow.renews.is_some() {
-        diagnose_renewal(failure, provider, &profile.host_names(), grant)
+    let request = RequestFacts::sent(provider, grant, client_secret.as_ref().map(ClientSecret::expose));
+    let finding = if flow.renews.is_some() {
+        diagnose_renewal(failure, provider, &profile.host_names(), request)
     } else {
-        diagnose(failure, provider, &profile.host_names(), grant)
-    }
+        diagnose(failure, provider, &profile.host_names(), request)
+    };
+    diagnose_unregistered(finding, provider, profile.redirect_uri.as_str())
 }

@@ -105,6 +105,8 @@ pub enum Event {
     },
     /// The token stands in `storage.local`.
     TokenStored(FlowId),
+    /// The person wants the profile's token stored that `storage.local` refused.
+    StoreAgain(String),
     /// The person pressed Cancel.
     Cancel(FlowId),
     /// The person dismissed the result of a profile's last flow.

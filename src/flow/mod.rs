@@ -19,7 +19,9 @@ pub use check::{Answer, Check, Revocation, Subject, check_hosts};
 pub use effect::Effect;
 pub use engine::Engine;
 pub use event::{Event, NewFlow};
-pub use record::{Ended, Flow, FlowId, Guard, Note, Phase, Snapshot, Step, StepName, StoredToken, TabId, Way};
+pub use record::{
+    Ended, Flow, FlowId, Guard, Note, Phase, Snapshot, Step, StepName, StoredToken, TabId, Unstored, Way,
+};
 pub use rules::{Rule, RuleAction, RuleCondition};
 pub use schedule::{
     AT_ONCE, BEGUN_MS, Badge, KnownToken, LOOK_WITHIN_MS, NEXT_MS, Plan, RETRY_MS, RETRY_WITHOUT_PERSON_MS, Reminded,
@@ -38,6 +40,9 @@ pub const LOOK_MS: u64 = 60_000;
 
 /// How long an authorization that needs no person may take: the worker's own request, or an inactive tab.
 pub const QUIET_DEADLINE_MS: u64 = 25_000;
+
+/// How often a token that `storage.local` refused is offered to it again.
+pub const STORE_AGAIN_MS: u64 = 60_000;
 
 /// How long an answer is waited for: below the 30 s after which a browser stops a worker that waits.
 pub const ANSWER_WITHIN_MS: u32 = 20_000;

@@ -181,6 +181,8 @@ pub struct Flow {
     pub code_verifier: Option<CodeVerifier>,
     /// The token that it renews; none for an authorization.
     pub renews: Option<StoredToken>,
+    /// The token that came, until it stands in `storage.local`.
+    pub unstored: Option<Unstored>,
     /// How it gets its token, as far as it has come.
     pub way: Way,
     /// Whether it may open an inactive tab when nothing else helps.
@@ -213,6 +215,7 @@ record!(Flow {
     state,
     code_verifier,
     renews,
+    unstored,
     way,
     quiet_tab,
     setback,
@@ -321,7 +324,29 @@ pub struct StoredToken {
 }
 record!(StoredToken { flow, token });
 
+/// A token whose only copy is in memory and, once `storage.local` has refused it, in `storage.session`.
+#[derive(Clone, Debug)]
+pub struct Unstored {
+    /// The token.
+    pub token: StoredToken,
+    /// What the person is told; none as long as nothing was refused.
+    pub finding: Option<Finding>,
+}
+record!(Unstored { token, finding });
+
 impl StoredToken {
+    /// How a renewal begins. A refresh token that runs out comes second, as long as the provider may skip its consent page: a
+    /// new authorization brings another year.
+    #[must_use]
+    pub(super) fn first_way(&self, now_ms: u64) -> Way {
+        let Self { token, .. } = self;
+        if token.living_refresh_token(now_ms).is_none() || token.lives(now_ms) && token.refresh_token_runs_out(now_ms) {
+            Way::Background
+        } else {
+            Way::RefreshToken
+        }
+    }
+
     /// Whether its refresh token was sent to a server that rotates, and nobody knows what became of it.
     #[must_use]
     pub(super) fn may_be_used_up(&self) -> bool {

@@ -285,6 +285,20 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_for_hosts_is_due_at_each_look_and_needs_the_person() {
+        let waiting = KnownToken {
+            renewal_ms: Some(NOW),
+            retry_ms: Some(NOW + 1),
+            ..token(Some(5))
+        };
+        for later in [1, RETRY_MS, DAY_MS] {
+            let plan = of(NOW + later, std::slice::from_ref(&waiting));
+            assert_eq!((plan.due.len(), plan.wake_ms), (1, NOW + later + RETRY_MS));
+            assert_eq!(plan.badge, Badge::Days(if later < DAY_MS { 5 } else { 4 }));
+        }
+    }
+
+    #[test]
     fn what_reaches_nobody_is_tried_ever_later() {
         let minutes = |tries| unreached_ms(tries) / 60_000;
         assert_eq!([0, 1, 2, 3, 4, u32::MAX].map(minutes), [1, 5, 15, 60, 60, 60]);
@@ -348,6 +362,28 @@ mod tests {
             ..token(Some(2))
         };
         assert_eq!(Plan::new(NOW, &[next], &days, &said).remind, [("a".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn a_refused_silent_renewal_leaves_the_time_for_all_reminders() {
+        // A token ends with its refresh token: asked for two weeks before, then once a day, in vain.
+        let mut ending = KnownToken {
+            renewal_ms: Some(NOW + 21 * DAY_MS),
+            ..token(Some(35))
+        };
+        let (mut said, mut heard, mut asked) = (Vec::new(), Vec::new(), 0);
+        for hour in 0..35 * 24 {
+            let now_ms = NOW + hour * 3_600_000;
+            let plan = Plan::new(now_ms, std::slice::from_ref(&ending), &[14, 3, 1], &said);
+            heard.extend(plan.remind.iter().map(|(_, left)| (*left, plan.badge)));
+            said = plan.reminded;
+            if !plan.due.is_empty() {
+                asked += 1;
+                ending.retry_ms = Some(now_ms + RETRY_WITHOUT_PERSON_MS);
+            }
+        }
+        assert_eq!(heard, [14, 3, 1].map(|days| (days, Badge::Days(days))));
+        assert_eq!(asked, 14);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a flow takes from its profile.
 
+use crate::diagnosis::Finding;
 use crate::oauth::authorization::AuthorizationRequest;
 use crate::oauth::http::HttpRequest;
 use crate::oauth::pkce::CodeChallenge;
@@ -8,7 +9,8 @@ use crate::oauth::secret::{AuthorizationCode, ClientSecret, CodeVerifier, IdToke
 use crate::oauth::token::{ClientCredentialsRequest, RefreshRequest, TokenRequest};
 use crate::provider::OriginPolicy;
 
-use super::record::{Flow, Phase, Snapshot, Way};
+use super::STORE_AGAIN_MS;
+use super::record::{Flow, Phase, Snapshot, StoredToken, Unstored, Way};
 
 impl Snapshot {
     /// How long a code may be redeemed, in milliseconds.
@@ -43,16 +45,49 @@ impl Flow {
             Phase::Captured { code, .. } => Some(code.expose()),
             _ => None,
         };
+        let new = self.unstored.as_ref().map(|new| &new.token.token);
         let known = [
             Some(self.state.expose()),
             self.snapshot.client_secret.as_ref().map(ClientSecret::expose),
             self.code_verifier.as_ref().map(CodeVerifier::expose),
-            old.map(|old| old.access_token.expose()),
-            old.and_then(|old| old.refresh_token.as_ref()).map(RefreshToken::expose),
-            old.and_then(|old| old.id_token.as_ref()).map(IdToken::expose),
             code,
         ];
-        known.into_iter().flatten().collect()
+        let tokens = [old, new].into_iter().flatten().flat_map(|token| {
+            [
+                Some(token.access_token.expose()),
+                token.refresh_token.as_ref().map(RefreshToken::expose),
+                token.id_token.as_ref().map(IdToken::expose),
+            ]
+        });
+        known.into_iter().chain(tokens).flatten().collect()
+    }
+
+    /// Whether a refresh token that still gives something waits for what the worker asks, or has asked, without a tab.
+    pub(super) fn may_refresh(&self, now_ms: u64) -> bool {
+        let gives = |old: &StoredToken| {
+            old.token.living_refresh_token(now_ms).is_some() && !old.token.ends_with_refresh_token()
+        };
+        // Before that the hosts may not be granted.
+        let asked = matches!(self.phase, Phase::Asking { .. } | Phase::Exchanging);
+        self.way == Way::Background && asked && self.renews.as_ref().is_some_and(gives)
+    }
+
+    /// Whether a code, a refresh token or the client's credentials were posted, or were about to be: that can't be called back.
+    pub(super) fn is_posted(&self) -> bool {
+        matches!(self.phase, Phase::Exchanging | Phase::Refreshing { .. })
+    }
+
+    /// Sets the time at which `storage.local` is offered again what it refused; what was posted has no other deadline.
+    pub(super) fn offer_again(&mut self, now_ms: u64) {
+        self.deadline_ms = now_ms + STORE_AGAIN_MS;
+        self.wake_ms = Some(self.deadline_ms);
+    }
+
+    /// Its token that `storage.local` refused, with what the person is told of it.
+    #[must_use]
+    pub fn refused(&self) -> Option<(&StoredToken, &Finding)> {
+        let Unstored { token, finding } = self.unstored.as_ref()?;
+        finding.as_ref().map(|finding| (token, finding))
     }
 
     /// The profile's id.

@@ -203,25 +203,13 @@ impl Recorder {
                     self.add(&flow.id, now_ms, "worker_started", &line("phase", phase(&flow.phase)));
                 }
             }
-            Event::EffectFailed { flow, what, message } => {
-                let what = match what {
-                    Needed::Storage => "storage",
-                    Needed::Tab => "tab",
-                    Needed::Rules => "rules",
-                    Needed::Other => "other",
-                };
-                let said = engine
-                    .flow(flow)
-                    .map(|flow| foreign(message, &secrets(flow)))
-                    .unwrap_or_default();
-                let detail = [line("what", what), line("message", &said)].concat();
-                self.add(flow, now_ms, "browser_refused", &detail);
-            }
+            Event::EffectFailed { flow, what, message } => self.refused(engine, now_ms, flow, *what, message),
             Event::ProfileDeleted { profile, .. } => {
                 self.pending.retain(|trace| trace.profile != *profile);
                 self.before.retain(|trace| trace.profile != *profile);
             }
             Event::Navigated(_)
+            | Event::StoreAgain(_)
             | Event::PageShown { .. }
             | Event::Dismiss(_)
             | Event::Lock
@@ -302,10 +290,30 @@ impl Recorder {
             Phase::Captured {
                 waiting_for_permission, ..
             } => !waiting_for_permission,
+            // Where a token is refused a trace would be, too.
             Phase::Exchanging | Phase::Refreshing { .. } => true,
             Phase::AwaitingPermission | Phase::Opening | Phase::AwaitingRedirect { .. } | Phase::Asking { .. } => false,
         });
         !self.pending.is_empty() && !hurry
+    }
+
+    fn refused(&mut self, engine: &Engine, now_ms: u64, flow: &FlowId, what: Needed, message: &str) {
+        let under_way = engine.flow(flow);
+        // Said once: it is tried every minute.
+        if under_way.is_some_and(|flow| flow.refused().is_some()) {
+            return;
+        }
+        let what = match what {
+            Needed::Storage => "storage",
+            Needed::Tab => "tab",
+            Needed::Rules => "rules",
+            Needed::Other => "other",
+        };
+        let said = under_way
+            .map(|flow| foreign(message, &secrets(flow)))
+            .unwrap_or_default();
+        let detail = [line("what", what), line("message", &said)].concat();
+        self.add(flow, now_ms, "browser_refused", &detail);
     }
 
     fn secrets(&self, flow: &Flow) -> Vec<String> {

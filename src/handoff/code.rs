@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn code_as_people_write_it() {
-        let record = record("a\"b\\", "openid");
+        let record = record("a\"b\\", "openid profile");
         assert_eq!(
             fetch(&subject(&record)),
             r#"const response = await fetch("https://api.linkedin.com/v2/userinfo", {

@@ -44,7 +44,7 @@ impl<'a> Subject<'a> {
             record,
             provider: profile.provider()?,
             profile: &profile.name,
-            client_id: &profile.client_id,
+            client_id: profile.client_of(record),
         })
     }
 
@@ -196,8 +196,8 @@ pub fn authorization_header(record: &TokenRecord) -> String {
     ["Authorization: ", &record.token_type, " ", record.access_token.expose()].concat()
 }
 
-/// A command for a POSIX shell that asks the provider's API something the token may ask. A provider without an API of
-/// its own gives the header's part alone, to be completed with a URL.
+/// A command for a POSIX shell that asks the provider's API something the token may ask; where nothing is known that it may read,
+/// with where the API begins, to be completed. A provider without an API of its own gives the header's part alone.
 #[must_use]
 pub fn curl(record: &TokenRecord, provider: &Provider) -> String {
     let command = "curl -H ".to_owned() + &quote(&authorization_header(record));
@@ -205,7 +205,11 @@ pub fn curl(record: &TokenRecord, provider: &Provider) -> String {
 }
 
 fn url(record: &TokenRecord, provider: &Provider) -> Option<&'static str> {
-    provider.probe_url(record.scopes()).or(provider.userinfo_endpoint)
+    let openid = record.scopes().contains("openid");
+    let userinfo = provider
+        .userinfo_endpoint
+        .filter(|_| openid && provider.probes.is_empty());
+    provider.probe_url(record.scopes()).or(userinfo)
 }
 
 /// The name of the environment variable or secret: `LINKEDIN_ACCESS_TOKEN`.
@@ -247,6 +251,7 @@ mod tests {
             refresh_again_until_ms: None,
             id_token: None,
             account: None,
+            issued_to: None,
         }
     }
 

@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn httpie_takes_another_type_of_token_as_a_header() {
-        let mut record = record("AQ", "openid");
+        let mut record = record("AQ", "openid profile");
         record.token_type = "bearer".into();
         assert!(httpie(&subject(&record)).contains("--auth='AQ'"));
         record.token_type = "DPoP".into();

@@ -26,7 +26,7 @@ pub fn push(body: &mut String, name: &str, value: &str) {
 }
 
 /// The most pairs of a body that are read: one takes a hundred times its one character.
-const MOST_PAIRS: usize = 1000;
+pub(crate) const MOST_PAIRS: usize = 1000;
 
 /// The pairs of a form body in their order, the first thousand; bytes that are no UTF-8 become replacement characters.
 #[must_use]

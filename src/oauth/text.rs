@@ -153,6 +153,59 @@ fn redacted(text: &str) -> String {
     out
 }
 
+/// A text that a person pastes, with whatever stands behind the name of a secret replaced, in any of the ways in which
+/// requests, logs and programs write it, and whatever has the shape of a token.
+#[must_use]
+pub fn without_secrets(text: &str) -> String {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let is_between = |c: char| matches!(c, ' ' | '\t' | '"' | '\'' | '\\' | ':' | '=');
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let (name, after) = rest.split_at(rest.find(|c| !is_name(c)).unwrap_or(rest.len()));
+        let (between, value) = after.split_at(after.find(|c| !is_between(c)).unwrap_or(after.len()));
+        let length = secret_length(name, between, value);
+        out.push_str(name);
+        out.push_str(between);
+        out.push_str(if length > 0 { REDACTED } else { "" });
+        rest = &value[length..];
+        if name.len() + between.len() + length == 0 {
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    without_tokens(&out)
+}
+
+/// How much of a value is secret because of the name before it.
+fn secret_length(name: &str, between: &str, value: &str) -> usize {
+    if !between.contains([':', '=']) {
+        return 0;
+    }
+    let name = name.replace(['_', '-'], "").to_ascii_lowercase();
+    let is_secret = SECRET_NAMES
+        .iter()
+        .any(|secret| name.ends_with(&secret.replace('_', "")));
+    let length_to = |ends: &[char]| value.find(ends).unwrap_or(value.len());
+    match name.as_str() {
+        // A scheme stands before it, and other cookies behind it.
+        "authorization" | "proxyauthorization" => length_to(&['"', '\'', '\r', '\n']),
+        "cookie" | "setcookie" => length_to(&['\'', '\r', '\n']),
+        // Elsewhere these name errors and states of other things.
+        "code" | "state" | "token" if between != "=" => 0,
+        _ if is_secret || matches!(name.as_str(), "code" | "state" | "token") => {
+            let ends = |c: char| {
+                c.is_whitespace() || matches!(c, '"' | '\'' | '\\' | '&' | ',' | ';' | '<' | ')' | '[' | '{' | '}')
+            };
+            let length = value.find(ends).unwrap_or(value.len());
+            // A status, or the number of an error.
+            let is_number = length <= 5 && value[..length].bytes().all(|b| b.is_ascii_digit());
+            if is_number { 0 } else { length }
+        }
+        _ => 0,
+    }
+}
+
 /// Replaces every one of `secrets` in a server's text, should it have echoed one: as it is, as a request carries it, as a
 /// page or as JSON would write it, or its beginning where the text was cut or a tag was taken out.
 pub fn hide(text: &mut String, secrets: &[&str]) {
@@ -275,6 +328,49 @@ mod tests {
         let long = "x".repeat(40);
         assert_eq!(without_tokens(&long), "[redacted]");
         assert_eq!(without_tokens(&long[1..]), &long[1..]);
+    }
+
+    #[test]
+    fn what_follows_the_name_of_a_secret_is_replaced() {
+        for (text, expected) in [
+            (
+                "-d client_secret=hunter2%3D&code=c1&x=1",
+                "-d client_secret=[redacted]&code=[redacted]&x=1",
+            ),
+            (
+                "LINKEDIN_CLIENT_SECRET = 'hunter2'",
+                "LINKEDIN_CLIENT_SECRET = '[redacted]'",
+            ),
+            (
+                r#"{"accessToken": "abc", "expires_in": 5}"#,
+                r#"{"accessToken": "[redacted]", "expires_in": 5}"#,
+            ),
+            (r#""{\"id_token\":\"abc\"}""#, r#""{\"id_token\":\"[redacted]\"}""#),
+            (
+                "> Authorization: Bearer abc def\n> Accept: x",
+                "> Authorization: [redacted]\n> Accept: x",
+            ),
+            ("-H 'authorization: Basic abc' x", "-H 'authorization: [redacted]' x"),
+            ("Cookie: a=1; b=\"2\"\nx", "Cookie: [redacted]\nx"),
+            (
+                "https://a.test/cb?code=c1&state=s1#x",
+                "https://a.test/cb?code=[redacted]&state=[redacted]",
+            ),
+            // Names of errors, statuses and questions stay.
+            (
+                r#"{"code":"VERSION_MISSING","state":"x"}"#,
+                r#"{"code":"VERSION_MISSING","state":"x"}"#,
+            ),
+            ("status code 401, code=401", "status code 401, code=401"),
+            (
+                "A required parameter \"refresh_token\" is missing",
+                "A required parameter \"refresh_token\" is missing",
+            ),
+            ("é AQVx1Y_-x1Y_-x1", "é [redacted]"),
+            ("", ""),
+        ] {
+            assert_eq!(without_secrets(text), expected);
+        }
     }
 
     #[test]

@@ -129,6 +129,7 @@ impl ValidDraft {
             copy_as: None,
             look: self.look,
             created_ms,
+            first_app: None,
         };
         (profile, self.client_secret)
     }

@@ -12,7 +12,7 @@ pub use export::export;
 pub use import::{ImportError, Imported, Kind, MAX_IMPORT_BYTES, MAX_PROFILES, import};
 pub use look::{COLORS, Look};
 pub use settings::{DEFAULT_REMIND_DAYS, Settings};
-pub use token_record::{ScopeState, TokenRecord};
+pub use token_record::{ScopeState, TokenRecord, clock_skew_ms};
 
 use crate::{
     oauth::{RedirectUri, Scopes},
@@ -45,6 +45,8 @@ pub struct Profile {
     pub look: Look,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
+    /// Whose the tokens are that don't [say it](TokenRecord::issued_to): the app before the first edit. None without an edit.
+    pub first_app: Option<String>,
 }
 record!(Profile {
     id,
@@ -58,6 +60,7 @@ record!(Profile {
     copy_as,
     look,
     created_ms,
+    first_app,
 });
 
 impl Profile {
@@ -81,12 +84,46 @@ impl Profile {
         hosts
     }
 
+    /// What a token is bound to: another client, or another kind of app, can't renew it.
+    #[must_use]
+    pub fn app(&self) -> String {
+        [&self.provider, " ", &self.client_id].concat()
+    }
+
+    /// The app of a token, where that is known to be one.
+    fn app_of<'a>(&'a self, token: &'a TokenRecord) -> Option<&'a String> {
+        token.issued_to.as_ref().or(self.first_app.as_ref())
+    }
+
+    /// Whether this token was issued to the app that the profile describes now. An edit changes no token.
+    #[must_use]
+    pub fn has_issued(&self, token: &TokenRecord) -> bool {
+        self.app_of(token).is_none_or(|app| *app == self.app())
+    }
+
+    /// The `client_id` that this token was issued to.
+    #[must_use]
+    pub fn client_of<'a>(&'a self, token: &'a TokenRecord) -> &'a str {
+        let known = self.app_of(token).and_then(|app| app.split_once(' '));
+        known.map_or(&self.client_id, |(_, client_id)| client_id)
+    }
+
+    /// Takes over what an edit leaves as it was.
+    pub fn take_place_of(&mut self, old: Self) {
+        let app = old.app();
+        self.first_app = old.first_app.or(Some(app));
+        self.copy_as = old.copy_as;
+    }
+
     /// Whether this token can be renewed without the person: by its refresh token; by asking again, while it lives, which
     /// is when LinkedIn skips the consent page (linkedin.md §5); by the client's own credentials.
     #[must_use]
     pub fn renews_by_itself(&self, token: &TokenRecord, now_ms: u64) -> bool {
         let for_itself = |provider: &Provider| provider.grant_type == GrantType::ClientCredentials;
-        token.living_refresh_token(now_ms).is_some() || token.lives(now_ms) || self.provider().is_some_and(for_itself)
+        self.has_issued(token)
+            && (token.living_refresh_token(now_ms).is_some()
+                || token.lives(now_ms)
+                || self.provider().is_some_and(for_itself))
     }
 
     /// The same hosts by name, for people.
@@ -126,6 +163,7 @@ mod tests {
             copy_as: None,
             look: Look::default(),
             created_ms: 1,
+            first_app: None,
         }
     }
 
@@ -141,6 +179,63 @@ mod tests {
         let profile = profile("linkedin", "https://www.linkedin.com/cb");
         assert_eq!(profile.hosts(), ["https://www.linkedin.com/*"]);
         assert_eq!(profile.host_names(), ["www.linkedin.com"]);
+    }
+
+    #[test]
+    fn a_token_belongs_to_the_app_that_it_was_issued_to() {
+        let token = |app: Option<&str>| TokenRecord {
+            issued_to: app.map(str::to_owned),
+            ..serde_json::from_str(
+                r#"{"v":1,"access_token":"x","token_type":"Bearer","scope_requested":[],"obtained_ms":0,
+                    "expires_ms":1000,"refresh_token":"r"}"#,
+            )
+            .unwrap()
+        };
+        let in_place_of = |new: &Profile, old: &Profile| {
+            let mut new = new.clone();
+            new.take_place_of(old.clone());
+            new
+        };
+        let old = profile("linkedin", "http://localhost/");
+        let other_client = Profile {
+            client_id: "77other".into(),
+            ..old.clone()
+        };
+        let other_kind = Profile {
+            provider: "linkedin-application".into(),
+            ..old.clone()
+        };
+        let (marked, unmarked) = (token(Some(&old.app())), token(None));
+        for token in [&marked, &unmarked] {
+            assert!(old.has_issued(token) && old.renews_by_itself(token, 0));
+            assert_eq!(old.client_of(token), old.client_id);
+            for other in [&other_client, &other_kind] {
+                let edited = in_place_of(other, &old);
+                assert!(
+                    !edited.has_issued(token) && !edited.renews_by_itself(token, 0),
+                    "{edited:?}"
+                );
+                assert_eq!(edited.client_of(token), old.client_id);
+                // Another edit beside it changes nothing, and undoing it makes the token whole again.
+                let again = in_place_of(&edited, &edited);
+                assert!(!again.has_issued(token));
+                let undone = in_place_of(&old, &again);
+                assert!(undone.has_issued(token) && undone.renews_by_itself(token, 0));
+            }
+        }
+        // What comes later says whose it is.
+        let edited = in_place_of(&other_client, &old);
+        assert!(edited.has_issued(&token(Some(&edited.app()))));
+        assert_eq!(edited.client_of(&token(Some(&edited.app()))), "77other");
+        // A new profile, or one that nobody edited, takes an unmarked token for its own.
+        assert!(other_client.has_issued(&unmarked) && !other_client.has_issued(&marked));
+        assert_eq!(other_client.client_of(&unmarked), "77other");
+        // The format that was chosen stays.
+        let chosen = Profile {
+            copy_as: Some("curl".into()),
+            ..edited
+        };
+        assert_eq!(in_place_of(&other_client, &chosen).copy_as.as_deref(), Some("curl"));
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub struct TokenRecord {
     pub id_token: Option<IdToken>,
     /// Whose token it is: the name or address in the ID token, which nobody has verified.
     pub account: Option<String>,
+    /// To which [app](super::Profile::app) it was issued; a token that was stored before this was noted has none.
+    pub issued_to: Option<String>,
 }
 record!(TokenRecord {
     v,
@@ -66,7 +68,16 @@ record!(TokenRecord {
     refresh_again_until_ms,
     id_token,
     account,
+    issued_to,
 });
+
+/// How far a server's clock is ahead of this computer's; none where that is as good as nothing.
+#[must_use]
+pub fn clock_skew_ms(date_ms: u64, now_ms: u64) -> Option<i64> {
+    const AS_GOOD_AS_NONE_MS: u64 = 60_000;
+    let far = date_ms.abs_diff(now_ms) >= AS_GOOD_AS_NONE_MS;
+    date_ms.checked_signed_diff(now_ms).filter(|_| far)
+}
 
 impl TokenRecord {
     /// The version that this code writes.
@@ -94,6 +105,7 @@ impl TokenRecord {
                 let claims = unverified_claims(token).ok()?;
                 claims.name.or(claims.email)
             }),
+            issued_to: None,
         }
     }
 
@@ -140,29 +152,51 @@ impl TokenRecord {
             .filter(|_| lives && self.refresh_refused_ms.is_none())
     }
 
+    /// Whether its refresh token ends within an access token's life: what a refresh brings lives shorter, because LinkedIn's
+    /// refresh tokens end a year after the authorization and the access tokens with them (linkedin.md §5).
+    #[must_use]
+    pub fn refresh_token_runs_out(&self, now_ms: u64) -> bool {
+        self.refresh_expires_ms
+            .is_some_and(|end_ms| end_ms.saturating_sub(now_ms) < self.life_ms())
+    }
+
+    /// Whether it lives as long as its refresh token, but for a hundredth of its life: a refresh brings nothing.
+    #[must_use]
+    pub fn ends_with_refresh_token(&self) -> bool {
+        let ends = self.refresh_expires_ms.zip(self.expires_ms);
+        self.refresh_token.is_some()
+            && ends.is_some_and(|(refresh_ms, own_ms)| refresh_ms <= own_ms.saturating_add(self.life_ms() / 100))
+    }
+
+    /// How long it lives in all.
+    fn life_ms(&self) -> u64 {
+        self.expires_ms.unwrap_or(0).saturating_sub(self.obtained_ms)
+    }
+
     /// Whether it still works, as far as its own times tell.
     #[must_use]
     pub fn lives(&self, now_ms: u64) -> bool {
         self.expires_ms.is_none_or(|expires_ms| expires_ms > now_ms)
     }
 
-    /// When a renewal is due, in milliseconds since 1970: a tenth of the token's life before its end, five days at most.
+    /// When a renewal is due, in milliseconds since 1970: a tenth of the token's life before its end, five days at most. Where
+    /// the refresh token ends as well, the person may have to help, and hears of it two weeks before, half the life at most.
     #[must_use]
     pub fn renewal_due_ms(&self) -> Option<u64> {
-        const EARLIEST_MS: u64 = 5 * 86_400_000;
-        let expires_ms = self.expires_ms?;
-        let life = expires_ms.saturating_sub(self.obtained_ms);
-        Some(expires_ms - (life / 10).min(EARLIEST_MS))
+        const DAY_MS: u64 = 86_400_000;
+        let (part, days) = if self.ends_with_refresh_token() {
+            (2, 14)
+        } else {
+            (10, 5)
+        };
+        Some(self.expires_ms? - (self.life_ms() / part).min(days * DAY_MS))
     }
 
     /// Notes the `Date` of the answer that brought it. What counts down here goes by this computer's clock, which a wrong
     /// time of day does not disturb; what other computers are told is the server's time.
     #[must_use]
     pub fn dated(mut self, date_ms: Option<u64>, now_ms: u64) -> Self {
-        const AS_GOOD_AS_NONE_MS: u64 = 60_000;
-        self.clock_skew_ms = date_ms
-            .filter(|date_ms| date_ms.abs_diff(now_ms) >= AS_GOOD_AS_NONE_MS)
-            .and_then(|date_ms| date_ms.checked_signed_diff(now_ms));
+        self.clock_skew_ms = date_ms.and_then(|date_ms| clock_skew_ms(date_ms, now_ms));
         self
     }
 
@@ -321,6 +355,32 @@ mod tests {
         assert_eq!(record.renewal_due_ms(), Some(1_620_000));
         record.expires_ms = None;
         assert_eq!(record.renewal_due_ms(), None);
+    }
+
+    #[test]
+    fn a_refresh_token_runs_out_when_an_access_token_would_outlive_it() {
+        const DAY_MS: u64 = 86_400_000;
+        let mut record = TokenRecord::from_response(&response(None), &Scopes::default(), 0);
+        assert!(!record.refresh_token_runs_out(0) && !record.ends_with_refresh_token());
+        let life_ms = 5_183_999_000;
+        // A year: the first renewals are the refresh token's.
+        record.refresh_expires_ms = Some(365 * DAY_MS);
+        let last_ms = 365 * DAY_MS - life_ms;
+        assert!(!record.refresh_token_runs_out(last_ms) && record.refresh_token_runs_out(last_ms + 1));
+        // On day 330 a refresh brings what ends with it; the person hears of it two weeks before.
+        record.obtained_ms = 330 * DAY_MS;
+        record.expires_ms = Some(365 * DAY_MS - 2_000);
+        assert!(record.ends_with_refresh_token());
+        assert_eq!(record.renewal_due_ms(), Some(351 * DAY_MS - 2_000));
+        // Nothing is renewed at once, so that nothing goes round.
+        record.obtained_ms = 355 * DAY_MS;
+        assert_eq!(record.renewal_due_ms(), Some(360 * DAY_MS - 1_000));
+        // What a refresh would still bring is worth it.
+        record.expires_ms = Some(364 * DAY_MS);
+        assert!(!record.ends_with_refresh_token());
+        record.refresh_token = None;
+        record.expires_ms = Some(365 * DAY_MS);
+        assert!(!record.ends_with_refresh_token());
     }
 
     #[test]

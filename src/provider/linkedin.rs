@@ -134,6 +134,7 @@ const OIDC: Product = self_serve("Sign In with LinkedIn using OpenID Connect");
 const SIGN_IN: Product = apply("Sign In with LinkedIn (legacy)");
 const SHARE: Product = self_serve("Share on LinkedIn");
 const ADS: Product = apply("Advertising API");
+const ADS_OR_COMMUNITY: Product = apply("Advertising API or Community Management API");
 const COMMUNITY: Product = apply("Community Management API");
 const LEADS: Product = apply("Lead Sync");
 const CONVERSIONS: Product = apply("Conversions API");
@@ -147,7 +148,7 @@ const SALES: Product = apply("Sales Navigator");
 const COMPLIANCE: Product = apply("Compliance");
 const RETIRED: Product = apply("(retired)");
 
-/// linkedin.md §9. A scope of several products stands with the one that is easiest to get.
+/// linkedin.md §9. A scope of several products stands with the one that is easiest to get, or with both that take the same pains.
 static SCOPES: [ScopeInfo; 54] = [
     scope("openid", OIDC, Current),
     scope("profile", OIDC, Current),
@@ -170,12 +171,12 @@ static SCOPES: [ScopeInfo; 54] = [
     scope("r_ads", ADS, Current),
     scope("rw_ads", ADS, Current),
     scope("r_ads_reporting", ADS, Current),
-    scope("r_basicprofile", ADS, Current),
     scope("r_organization_admin", ADS, Current),
-    scope("rw_organization_admin", ADS, Current),
-    scope("r_organization_social", ADS, Current),
-    scope("w_organization_social", ADS, Current),
-    scope("r_1st_connections_size", ADS, Current),
+    scope("r_basicprofile", ADS_OR_COMMUNITY, Current),
+    scope("rw_organization_admin", ADS_OR_COMMUNITY, Current),
+    scope("r_organization_social", ADS_OR_COMMUNITY, Current),
+    scope("w_organization_social", ADS_OR_COMMUNITY, Current),
+    scope("r_1st_connections_size", ADS_OR_COMMUNITY, Current),
     scope("r_organization_social_feed", COMMUNITY, Current),
     scope("w_organization_social_feed", COMMUNITY, Current),
     scope("w_member_social_feed", COMMUNITY, Current),

@@ -284,11 +284,16 @@ impl Provider {
         probes.find(|probe| probe.scopes.iter().all(|scope| granted.contains(scope)))
     }
 
-    /// The URL to show in an example for a token that has these scopes: one that needs no header but the token's.
+    /// The URL to show in an example for a token that has these scopes: one that it may ask, and that needs no header but the
+    /// token's; else where the API begins, to be completed.
     #[must_use]
     pub fn probe_url(&self, granted: &Scopes) -> Option<&'static str> {
         let fitting = self.probe(granted).filter(|probe| !probe.versioned);
-        fitting.or(self.probes.first()).map(|probe| probe.url)
+        fitting.map(|probe| probe.url).or_else(|| {
+            let any = self.probes.first()?.url;
+            let (slash, _) = any.match_indices('/').nth(2)?;
+            any.get(..=slash)
+        })
     }
 
     /// The further parameters in the form that an authorization request takes.
@@ -398,9 +403,9 @@ mod tests {
             url("r_liteprofile openid profile"),
             Some("https://api.linkedin.com/v2/userinfo")
         );
-        // What an example shows needs no version, and a token that may only write shows one all the same.
+        // A command that is answered with 403 helps nobody.
         for scopes in ["w_member_social", "rw_organization_admin"] {
-            assert_eq!(url(scopes), Some("https://api.linkedin.com/v2/userinfo"), "{scopes}");
+            assert_eq!(url(scopes), Some("https://api.linkedin.com/"), "{scopes}");
         }
     }
 

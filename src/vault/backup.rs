@@ -19,7 +19,7 @@ use super::SecretRecord;
 use super::header::{Begins, HEADER_LEN, Header, HeaderEntropy, OpenError};
 use super::kdf::KdfParams;
 use super::passphrase::Passphrase;
-use super::seal::{Identity, NONCE_LEN, RecordKind, open, seal};
+use super::seal::{Identity, NONCE_LEN, RecordKind, TAG_LEN, open, seal};
 
 /// What a file may weigh: a browser's storage holds 10 MiB.
 pub const MAX_BACKUP_BYTES: usize = 16 * 1024 * 1024;
@@ -82,8 +82,8 @@ fn body(file: &[u8]) -> Result<&[u8], OpenError> {
         .map_err(|_| OpenError::Truncated)?;
     match (sealed.len() as u64).cmp(&length) {
         std::cmp::Ordering::Less => Err(OpenError::Truncated),
-        std::cmp::Ordering::Equal => Ok(sealed),
-        std::cmp::Ordering::Greater => Err(OpenError::Damaged),
+        std::cmp::Ordering::Equal if sealed.len() >= NONCE_LEN + TAG_LEN => Ok(sealed),
+        std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => Err(OpenError::Damaged),
     }
 }
 

@@ -243,6 +243,12 @@ pub fn plan(stores: &Stores, manifest: Option<&Manifest>) -> Plan {
             .flat_map(|key| [(*key).to_owned(), former_key(key)])
             .collect();
     }
+    // What a flipped bit in a key made of a record: nobody asks for it, and nobody would ever remove it.
+    let stray = |key: &&String| match key.strip_prefix('~') {
+        Some(base) => is_expected(base) && !expected.contains(base) && !local.contains_key(base),
+        None => is_expected(key) && !expected.contains(key.as_str()) && stores.found(key).0.is_none(),
+    };
+    plan.gone.extend(local.keys().filter(stray).cloned());
     if local.contains_key(DAMAGE_KEY) && stores.found(DAMAGE_KEY).0.is_none() {
         plan.gone.push(DAMAGE_KEY.to_owned());
     }
@@ -344,7 +350,9 @@ mod tests {
     /// What stands in `storage.local` once the plan is done.
     fn after(store: &Stores) -> BTreeMap<String, Value> {
         let mut local = store.local.clone();
-        for (key, text) in planned(store).local {
+        let plan = planned(store);
+        local.retain(|key, _| !plan.gone.contains(key));
+        for (key, text) in plan.local {
             local.insert(key, Value::Text(text));
         }
         local
@@ -404,6 +412,24 @@ mod tests {
                     // What stood before the last write is nobody's loss.
                     assert_eq!(reported.is_empty(), key.starts_with('~'), "{key}, byte {at}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn under_a_key_that_was_flipped_nothing_stays() {
+        let whole = store();
+        for key in whole.local.keys() {
+            for (at, bit) in (0..key.len()).flat_map(|at| (0..7).map(move |bit| (at, bit))) {
+                let mut flipped = key.clone().into_bytes();
+                flipped[at] ^= 1 << bit;
+                let mut damaged = whole.clone();
+                let text = damaged.local.remove(key).expect("it stands there");
+                let stray = String::from_utf8(flipped).expect("ASCII");
+                damaged.local.insert(stray.clone(), text);
+                let after = after(&damaged);
+                assert!(!after.contains_key(&stray), "{stray:?}");
+                assert_eq!(last(&after), last(&whole.local), "{stray:?}");
             }
         }
     }

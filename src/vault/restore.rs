@@ -234,6 +234,7 @@ mod tests {
                 copy_as: None,
                 look: Look::default(),
                 created_ms: 1,
+                first_app: None,
             },
             secret: Some(secret("s")),
             token: Some(token("f1", 1000)),

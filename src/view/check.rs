@@ -19,6 +19,8 @@ pub enum CheckState {
     Active,
     /// Nobody can be asked.
     Unknowable,
+    /// Nobody can be asked without the client secret, which the profile has lost.
+    SecretMissing,
     /// The finding says what is wrong.
     Failed,
 }
@@ -34,6 +36,7 @@ impl CheckState {
             Self::Works => "works",
             Self::Active => "active",
             Self::Unknowable => "unknowable",
+            Self::SecretMissing => "secret-missing",
             Self::Failed => "failed",
         }
     }
@@ -61,7 +64,7 @@ pub struct CheckView {
 impl CheckView {
     pub(super) fn new(check: &Check, provider: Option<&Provider>, now_ms: u64) -> Self {
         let finding = check.finding.as_ref().or(check.doubt.as_ref());
-        let unasked = check.introspection.is_none() && provider.is_some_and(|own| own.secret == SecretRule::None);
+        let needs_secret = provider.is_some_and(|own| own.secret == SecretRule::Required);
         let state = if check.waits(now_ms) {
             CheckState::Waiting
         } else if check.next_ms.is_some() {
@@ -72,11 +75,14 @@ impl CheckView {
             CheckState::None
         } else if check.called {
             CheckState::Works
-        } else if unasked {
-            CheckState::Unknowable
-        } else {
+        } else if check.introspection.is_some() {
             CheckState::Active
+        } else if needs_secret {
+            CheckState::SecretMissing
+        } else {
+            CheckState::Unknowable
         };
+        let unasked = matches!(state, CheckState::Unknowable | CheckState::SecretMissing);
         let account = check.account.as_ref();
         let introspection = check.introspection.as_ref();
         Self {
@@ -85,7 +91,7 @@ impl CheckView {
             next_s: check
                 .next_ms
                 .map(|next_ms| next_ms.saturating_sub(now_ms).div_ceil(1000)),
-            at_ms: check.at_ms,
+            at_ms: check.at_ms.filter(|_| !unasked),
             account: account.map(|account| {
                 let named = account.name.as_ref().or(account.email.as_ref());
                 named.unwrap_or(&account.sub).clone()
@@ -155,9 +161,18 @@ mod tests {
             next_ms: Some(NOW_MS + 4_001),
             ..failed.clone()
         };
-        let only_writes = Check {
+        let unasked = Check {
             called: false,
             ..tested.clone()
+        };
+        let only_writes = Check {
+            introspection: Some(Introspection {
+                active: true,
+                status: None,
+                expires_ms: None,
+                scope: None,
+            }),
+            ..unasked.clone()
         };
         for (check, expected) in [
             (check(), CheckState::None),
@@ -167,11 +182,13 @@ mod tests {
             (failed.clone(), CheckState::Failed),
             (settling.clone(), CheckState::Settling),
             (settling.clone().waiting(NOW_MS), CheckState::Waiting),
-            (only_writes.clone(), CheckState::Active),
+            (only_writes, CheckState::Active),
+            (unasked.clone(), CheckState::SecretMissing),
         ] {
             assert_eq!(view(&check, "linkedin").state, expected, "{check:?}");
         }
-        assert_eq!(view(&only_writes, "linkedin-native").state, CheckState::Unknowable);
+        assert_eq!(view(&unasked, "linkedin-native").state, CheckState::Unknowable);
+        assert_eq!(view(&unasked, "linkedin").at_ms, None);
         assert_eq!(view(&settling, "linkedin").next_s, Some(5));
         let doubted = Check {
             doubt: finding.clone(),

@@ -3,7 +3,6 @@
 use crate::oauth::scope::Scopes;
 use crate::profile::{Profile, ProfileDraft, TokenRecord};
 use crate::provider::{self, Access, Provider, ScopeInfo};
-use crate::vault::keeps_secret;
 
 use super::popup::{Model, ProfileView};
 
@@ -107,7 +106,7 @@ fn fold(text: &str) -> String {
 
 impl RowView {
     fn new(model: &Model<'_>, profile: &Profile) -> Self {
-        let token = model.tokens.iter().find(|(id, _)| *id == profile.id);
+        let token = model.token(&profile.id);
         Self {
             card: ProfileView::new(model, profile, false),
             sign: profile.look.sign(&profile.name),
@@ -117,7 +116,7 @@ impl RowView {
                 .map_or(profile.provider.as_str(), |provider| provider.name)
                 .to_owned(),
             client_id: profile.client_id.clone(),
-            account: token.and_then(|(_, stored)| stored.token.account.clone()),
+            account: token.and_then(|stored| stored.token.account.clone()),
         }
     }
 }
@@ -164,13 +163,22 @@ pub fn with_successor(scope_field: &str, scope: &str, successor: &str) -> String
     wanted.join(" ")
 }
 
-/// Whether an authorization with this draft ends a token that still lives: the provider revokes the earlier ones when the
-/// same app asks for another set of scopes.
-#[must_use]
-pub fn scope_change_revokes(stored: &Profile, token: &TokenRecord, draft: &ProfileDraft, now_ms: u64) -> bool {
+/// Whether an authorization with this draft ends a token that still lives, of any of these profiles: the provider revokes the
+/// earlier ones when the same app asks for another set of scopes. The newest token tells which set holds now.
+pub fn scope_change_revokes<'a>(
+    draft: &ProfileDraft,
+    tokens: impl Iterator<Item = (&'a Profile, &'a TokenRecord)>,
+    now_ms: u64,
+) -> bool {
     let revokes = provider::by_id(&draft.provider).is_some_and(|provider| provider.scope_change_revokes);
-    let differs = Scopes::parse(&draft.scope).is_ok_and(|scopes| !scopes.same_set(&token.scope_requested));
-    revokes && differs && keeps_secret(stored, draft) && token.lives(now_ms)
+    let of_the_app = |(profile, token): &(&Profile, &TokenRecord)| {
+        profile.provider == draft.provider && profile.client_id == draft.client_id && token.lives(now_ms)
+    };
+    let newest = tokens.filter(of_the_app).max_by_key(|(_, token)| token.obtained_ms);
+    let differs = |(_, token): (&Profile, &TokenRecord)| {
+        Scopes::parse(&draft.scope).is_ok_and(|scopes| !scopes.same_set(&token.scope_requested))
+    };
+    revokes && newest.is_some_and(differs)
 }
 
 #[cfg(test)]
@@ -201,6 +209,7 @@ mod tests {
                 ..Look::default()
             },
             created_ms: 0,
+            first_app: None,
         }
     }
 
@@ -335,7 +344,9 @@ mod tests {
             scope: scope.to_owned(),
             ..ProfileDraft::of(&stored)
         };
-        let revokes = |draft: &ProfileDraft, token: &TokenRecord| scope_change_revokes(&stored, token, draft, NOW_MS);
+        let revokes = |draft: &ProfileDraft, token: &TokenRecord| {
+            scope_change_revokes(draft, [(&stored, token)].into_iter(), NOW_MS)
+        };
         let living = token(Some(NOW_MS + 1));
         assert!(revokes(&draft("openid"), &living));
         assert!(revokes(&draft("openid profile email"), &living));
@@ -349,5 +360,34 @@ mod tests {
             ..draft("openid")
         };
         assert!(!revokes(&other, &living));
+    }
+
+    #[test]
+    fn the_newest_token_of_the_app_tells_which_scopes_hold() {
+        let [one, two] = ["a", "b"].map(|id| Profile {
+            client_id: "78app".to_owned(),
+            ..profile(id, "Billing", "", "http://localhost/cb")
+        });
+        let with = |scope: &str, obtained_ms: u64| TokenRecord {
+            scope_requested: Scopes::parse(scope).unwrap(),
+            obtained_ms,
+            ..token(Some(NOW_MS + 1))
+        };
+        let draft = |scope: &str| ProfileDraft {
+            scope: scope.to_owned(),
+            ..ProfileDraft::of(&two)
+        };
+        let other = with("openid", NOW_MS - 2);
+        let revokes = |scope: &str, own: Option<&TokenRecord>| {
+            let own = own.map(|own| (&two, own));
+            scope_change_revokes(&draft(scope), [(&one, &other)].into_iter().chain(own), NOW_MS)
+        };
+        // The other profile's token would go.
+        assert!(revokes("openid w_member_social", None));
+        assert!(!revokes("openid", None));
+        // It went already when this profile's came.
+        let own = with("openid w_member_social", NOW_MS - 1);
+        assert!(!revokes("openid w_member_social", Some(&own)));
+        assert!(revokes("openid", Some(&own)));
     }
 }

@@ -1,7 +1,7 @@
 //! The popup, and the result page, which is the popup in a tab.
 
-use crate::diagnosis::{Finding, Fix, TokenFacts, diagnose_lifetime};
-use crate::flow::{Check, Engine, Flow, FlowId, Phase, Step, StepName, StoredToken, Way};
+use crate::diagnosis::{Finding, Fix, TokenFacts, diagnose_lifetime, issued_to_another_app};
+use crate::flow::{Check, Ended, Engine, Flow, FlowId, Phase, Step, StepName, StoredToken, Way};
 use crate::handoff::Format;
 use crate::profile::{Profile, ScopeState, TokenRecord};
 use crate::provider::GrantType;
@@ -36,6 +36,17 @@ pub struct Model<'a> {
     pub revealed: &'a [String],
     /// How many profiles are shown.
     pub visible: usize,
+}
+
+impl Model<'_> {
+    /// A profile's token: the one that could not be stored yet, as long as there is one.
+    pub(super) fn token(&self, profile: &str) -> Option<&StoredToken> {
+        let stored = || self.tokens.iter().find(|(id, _)| id == profile);
+        match self.engine.unstored_of(profile) {
+            Some((unstored, _)) => Some(unstored),
+            None => stored().map(|(_, stored)| stored),
+        }
+    }
 }
 
 /// What the page shows.
@@ -144,6 +155,7 @@ pub struct TokenLife {
 
 /// A token on an open card.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub struct TokenView {
     /// The value with its middle left out.
     pub masked: String,
@@ -151,6 +163,8 @@ pub struct TokenView {
     pub revealed: bool,
     /// Whether it can be renewed without a click at the provider.
     pub renewable: bool,
+    /// Whether it will be without the person doing anything, as far as anybody knows.
+    pub renews_itself: bool,
     /// Whether that is under way.
     pub renewing: bool,
     /// Until when it can be renewed so, in milliseconds of the Unix epoch, where that is known.
@@ -178,6 +192,8 @@ pub struct ProfileView {
     pub label: Option<String>,
     /// Its state.
     pub state: CardState,
+    /// Whether its token could not be stored yet.
+    pub unsaved: bool,
     /// Its main action; none while a flow runs.
     pub main: Option<MainAction>,
     /// How its token is copied unless the person chooses otherwise; none for the person's own template.
@@ -250,27 +266,35 @@ fn lively(model: &Model<'_>, shown: &[&Profile]) -> Option<String> {
 impl ProfileView {
     pub(super) fn new(model: &Model<'_>, profile: &Profile, expanded: bool) -> Self {
         let under_way = model.engine.flow_of(&profile.id);
+        let under_way = under_way.filter(|flow| flow.refused().is_none());
         let renewing = under_way.is_some_and(|flow| flow.renews.is_some());
         let ended = model.engine.ended_of(&profile.id);
-        let stored = model.tokens.iter().find(|(id, _)| *id == profile.id);
+        let unsaved = model.engine.unstored_of(&profile.id);
+        let waits = unsaved.and_then(|unsaved| of_unsaved(unsaved, ended));
+        let stored = model.token(&profile.id);
         let check = model.checks.iter().find(|(id, _)| *id == profile.id);
         // Of another token it says nothing.
         let check = check.map(|(_, check)| check).filter(|check| {
-            let own = stored.map(|(_, stored)| &stored.flow);
+            let own = stored.map(|stored| &stored.flow);
             own == Some(&check.token)
         });
-        let life = stored.map(|(_, stored)| TokenLife::new(&stored.token, check, model.now_ms));
+        let life = stored.map(|stored| TokenLife::new(&stored.token, check, model.now_ms));
         let lives = life.is_some_and(|life| life.left.is_some() || life.expires_ms.is_none());
         // A token that lives is at hand while it is renewed.
         let flow = under_way.filter(|flow| !(lives && renewing) || waits_for_permission(flow));
-        let finding = match under_way {
-            Some(_) => None,
-            None => ended.and_then(|ended| ended.finding.as_ref()),
+        let finding = match (under_way, waits) {
+            (Some(_), _) => None,
+            (None, Some(finding)) => Some(finding.clone()),
+            (None, None) => ended.and_then(|ended| Some(own_button(ended.finding.clone()?, ended.renewal))),
         };
+        let finding = finding.as_ref();
 
-        let renewable = stored.is_some_and(|(_, stored)| profile.renews_by_itself(&stored.token, model.now_ms));
+        let renewable = stored.is_some_and(|stored| profile.renews_by_itself(&stored.token, model.now_ms));
         // Nor does a renewal that failed take it away.
-        let grave = finding.filter(|_| !(lives && ended.is_some_and(|ended| ended.renewal)));
+        let grave = finding.filter(|_| !(lives && (waits.is_some() || ended.is_some_and(|ended| ended.renewal))));
+        let other_app = stored.is_some_and(|stored| !profile.has_issued(&stored.token));
+        // It works until it ends, and that it can't be renewed matters more than why its own app did not do it.
+        let told = (lives && other_app && under_way.is_none() && unsaved.is_none()).then(issued_to_another_app);
         let state = match (flow, grave, life) {
             (Some(flow), ..) if waits_for_permission(flow) => CardState::WaitingPermission,
             (Some(_), ..) => CardState::Running,
@@ -285,7 +309,7 @@ impl ProfileView {
             CardState::Token => Some(MainAction::CopyToken),
             CardState::Failed => match finding.map(|finding| &finding.fix) {
                 Some(Fix::AllowAccess) => Some(MainAction::AllowAccess),
-                Some(Fix::Renew) if renewable => Some(MainAction::Renew),
+                Some(Fix::Renew) if renewable && unsaved.is_none() => Some(MainAction::Renew),
                 _ => Some(MainAction::Authorize),
             },
             CardState::Expired if renewable => Some(MainAction::Renew),
@@ -298,24 +322,32 @@ impl ProfileView {
             MainAction::Authorize if for_itself => MainAction::GetToken,
             other => other,
         });
+        let untroubled = model.engine.renewal_retry_ms(&profile.id).is_none();
+        let renews_itself = profile.renew_automatically && renewable && lives && untroubled;
         let detail = expanded.then(|| DetailView {
             flow: flow.map(|flow| flow.id.clone()),
             steps: match (flow, ended) {
                 (Some(flow), _) if !renewing => steps(flow.way, &flow.steps, StepState::Active),
-                (None, Some(ended)) if finding.is_some() && !ended.renewal => {
+                (None, Some(ended)) if finding.is_some() && waits.is_none() && !ended.renewal => {
                     steps(ended.way, &ended.steps, StepState::Failed)
                 }
                 _ => Vec::new(),
             },
-            finding: finding.cloned(),
-            token: stored.map(|(_, stored)| {
+            finding: grave.or(told.as_ref()).or(finding).cloned(),
+            token: stored.map(|stored| {
                 let revealed = model.revealed.contains(&profile.id);
-                let check = check.map(|check| CheckView::new(check, profile.provider(), model.now_ms));
+                let mut check = check.map(|check| CheckView::new(check, profile.provider(), model.now_ms));
+                let asks = check.as_mut().and_then(|check| check.finding.as_mut());
+                if let Some(finding) = asks.filter(|finding| other_app && finding.fix == Fix::Renew) {
+                    finding.fix = Fix::AuthorizeAgain;
+                }
                 let known = check.as_ref().and_then(|check| check.account.clone());
                 let view = TokenView::new(&stored.token, revealed, model.now_ms);
+                let renews_itself = renews_itself && view.renews_itself;
                 TokenView {
-                    lifetime: view.lifetime.filter(|_| !for_itself),
+                    lifetime: view.lifetime.filter(|_| !for_itself && !other_app && !renews_itself),
                     renewable,
+                    renews_itself,
                     renewing,
                     account: known.or(view.account),
                     check,
@@ -329,6 +361,7 @@ impl ProfileView {
             name: profile.name.clone(),
             label: profile.look.label.clone(),
             state,
+            unsaved: unsaved.is_some(),
             main,
             copy_as: match profile.copy_as.as_deref() {
                 Some(OWN_TEMPLATE) => None,
@@ -337,6 +370,23 @@ impl ProfileView {
             life,
             detail,
         }
+    }
+}
+
+/// What is told of a token that is not stored yet, unless something failed since: that is what the person waits for.
+fn of_unsaved<'a>((unsaved, finding): (&StoredToken, &'a Finding), ended: Option<&Ended>) -> Option<&'a Finding> {
+    let newer = |ended: &Ended| ended.finding.is_some() && ended.at_ms > unsaved.token.obtained_ms;
+    (!ended.is_some_and(newer)).then_some(finding)
+}
+
+/// Renew asks for the hosts that a renewal lacks, and needs no tab.
+fn own_button(finding: Finding, renewal: bool) -> Finding {
+    match finding.fix {
+        Fix::AllowAccess if renewal => Finding {
+            fix: Fix::Renew,
+            ..finding
+        },
+        _ => finding,
     }
 }
 
@@ -404,6 +454,8 @@ impl TokenView {
             masked: mask(token.access_token.expose()),
             revealed,
             renewable: false,
+            // What has no end is never due.
+            renews_itself: token.renewal_due_ms().is_some(),
             renewing: false,
             renewable_until_ms: token
                 .refresh_expires_ms
@@ -437,7 +489,7 @@ mod tests {
     use crate::oauth::http::HttpResponse;
     use crate::oauth::redirect_uri::RedirectUri;
     use crate::oauth::scope::Scopes;
-    use crate::oauth::secret::State;
+    use crate::oauth::secret::{RefreshToken, State};
     use crate::oauth::token::parse_token_response;
     use crate::provider;
     use crate::vault::IndexEntry;
@@ -458,6 +510,7 @@ mod tests {
             copy_as: None,
             look: crate::profile::Look::default(),
             created_ms: 0,
+            first_app: None,
         }
     }
 
@@ -569,6 +622,66 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_could_not_be_stored_is_at_hand_and_told() {
+        let mut engine = Engine::default();
+        start(&mut engine, "a", "f1", true);
+        let unstored = |finding| crate::flow::Unstored {
+            token: token(ANSWER),
+            finding,
+        };
+        let finding = issued_to_another_app();
+        let before = [("a".to_owned(), token(&ANSWER.replace("ijkl", "wxyz")))];
+        for tokens in [&[][..], &before] {
+            // Nothing is shown that storage may still refuse.
+            engine.flows[0].unstored = Some(unstored(None));
+            assert_eq!(view(&engine, tokens, NOW_MS).state, CardState::Running);
+            engine.flows[0].unstored = Some(unstored(Some(finding.clone())));
+            let card = view(&engine, tokens, NOW_MS);
+            assert_eq!((card.state, card.main), (CardState::Token, Some(MainAction::CopyToken)));
+            let detail = card.detail.unwrap();
+            assert_eq!(detail.finding, Some(finding.clone()));
+            assert!(detail.steps.is_empty() && detail.flow.is_none());
+            let shown = detail.token.unwrap();
+            assert!(shown.masked.ends_with("ijkl") && !shown.renewing, "{}", shown.masked);
+        }
+        // A failure since then is what the person waits for.
+        engine.ended.push(Ended {
+            profile: "a".to_owned(),
+            flow: FlowId("f9".to_owned()),
+            renewal: false,
+            way: Way::Tab,
+            finding: Some(Finding {
+                code: "tab_closed".to_owned(),
+                ..finding.clone()
+            }),
+            steps: Vec::new(),
+            at_ms: NOW_MS + 1,
+            tries: 0,
+            again_ms: None,
+        });
+        let card = view(&engine, &before, NOW_MS);
+        assert_eq!((card.state, card.unsaved), (CardState::Failed, true));
+        assert_eq!(card.detail.unwrap().finding.unwrap().code, "tab_closed");
+        engine.ended[0].at_ms = NOW_MS - 1;
+        assert_eq!(
+            view(&engine, &before, NOW_MS).detail.unwrap().finding,
+            Some(finding.clone())
+        );
+        // Who authorizes anew sees that, and has the token at hand all the same.
+        engine.step(NOW_MS + 1, Event::Authorize(Box::new(new_flow("a", "f2", true))));
+        let card = view(&engine, &before, NOW_MS);
+        assert_eq!((card.state, card.detail.unwrap().finding), (CardState::Running, None));
+        engine.flows.truncate(1);
+        // Renew would only store it again.
+        engine.flows[0].unstored.as_mut().unwrap().token.token.refresh_token = Some(RefreshToken::new("AQW"));
+        let card = view(&engine, &before, NOW_MS + 70 * DAY_MS);
+        assert_eq!(
+            (card.state, card.main),
+            (CardState::Failed, Some(MainAction::Authorize))
+        );
+    }
+
+    #[test]
     fn a_token_that_lives_and_one_that_does_not() {
         let tokens = [("a".to_owned(), token(ANSWER))];
         let card = view(&Engine::default(), &tokens, NOW_MS + 10 * DAY_MS);
@@ -677,6 +790,92 @@ mod tests {
             (card.state, card.main),
             (CardState::Expired, Some(MainAction::Authorize))
         );
+    }
+
+    #[test]
+    fn a_token_of_another_app_is_at_hand_and_not_renewed() {
+        const WITH_REFRESH: &str =
+            r#"{"access_token":"AQX0123456789abcdefghijkl","expires_in":1000,"refresh_token":"AQW0"}"#;
+        let of = |app: &str| {
+            let mut stored = token(WITH_REFRESH);
+            stored.token.issued_to = Some(app.to_owned());
+            [("a".to_owned(), stored)]
+        };
+        let code = |card: &ProfileView| {
+            let detail = card.detail.clone().unwrap();
+            detail.finding.map(|finding| finding.code)
+        };
+        let own = view(&Engine::default(), &of("linkedin 77sandbox00000"), NOW_MS);
+        assert_eq!(code(&own), None);
+        let tokens = of("linkedin 77another00000");
+        let card = view(&Engine::default(), &tokens, NOW_MS);
+        assert_eq!((card.state, card.main), (CardState::Token, Some(MainAction::CopyToken)));
+        assert_eq!(code(&card).as_deref(), Some("issued_to_another_app"));
+        let shown = card.detail.unwrap().token.unwrap();
+        assert!(!shown.renewable && shown.lifetime.is_none());
+        // Once it has ended, that is all there is to say.
+        let card = view(&Engine::default(), &tokens, NOW_MS + 1_000_000);
+        assert_eq!(
+            (card.state, card.main, code(&card)),
+            (CardState::Expired, Some(MainAction::Authorize), None)
+        );
+        // An authorization that fails says why.
+        let mut engine = Engine::default();
+        start(&mut engine, "a", "f1", false);
+        assert_eq!(code(&view(&engine, &tokens, NOW_MS)), None);
+        engine.step(NOW_MS, Event::PermissionRefused("a".to_owned()));
+        assert_eq!(
+            code(&view(&engine, &tokens, NOW_MS)).as_deref(),
+            Some("permission_refused")
+        );
+    }
+
+    #[test]
+    fn advice_is_for_what_does_not_renew_itself() {
+        const RUNS_OUT: &str =
+            r#"{"access_token":"AQX0","expires_in":5183999,"refresh_token":"AQW0","refresh_token_expires_in":99}"#;
+        let mut engine = Engine::default();
+        let said = |engine: &Engine, answer: &str, days: u64| {
+            let card = view(engine, &[("a".to_owned(), token(answer))], NOW_MS + days * DAY_MS);
+            let token = card.detail.unwrap().token.unwrap();
+            (token.renews_itself, token.lifetime.map(|finding| finding.code))
+        };
+        let advice = |code: &str| (false, Some(code.to_owned()));
+        for days in [1, 54, 59] {
+            assert_eq!(said(&engine, ANSWER, days), (true, None), "day {days}");
+        }
+        assert_eq!(said(&engine, RUNS_OUT, 0), (true, None));
+        assert_eq!(said(&engine, ANSWER, 60), advice("token_expired"));
+        assert_eq!(said(&engine, r#"{"access_token":"x"}"#, 1), advice("no_refresh_token"));
+        // It did not, and what to do is told again.
+        let new = NewFlow {
+            renews: Some(token(ANSWER)),
+            ..new_flow("a", "r1", true)
+        };
+        engine.step(NOW_MS, Event::Renew(Box::new(new)));
+        engine.step(NOW_MS + DAY_MS, Event::Tick);
+        assert_eq!(said(&engine, ANSWER, 54), advice("token_ends"));
+    }
+
+    #[test]
+    fn a_renewal_that_lacks_hosts_asks_for_them_beside_its_token() {
+        let tokens = [("a".to_owned(), token(ANSWER))];
+        let mut engine = Engine::default();
+        let new = NewFlow {
+            renews: Some(tokens[0].1.clone()),
+            ..new_flow("a", "r1", false)
+        };
+        engine.step(NOW_MS, Event::Renew(Box::new(new)));
+        engine.step(NOW_MS, Event::PermissionRefused("a".to_owned()));
+        assert_eq!(
+            engine.renewal_retry_ms("a"),
+            Some(NOW_MS),
+            "as soon as they are granted"
+        );
+        let card = view(&engine, &tokens, NOW_MS);
+        assert_eq!((card.state, card.main), (CardState::Token, Some(MainAction::CopyToken)));
+        let finding = card.detail.unwrap().finding.unwrap();
+        assert_eq!((finding.code.as_str(), finding.fix), ("permission_refused", Fix::Renew));
     }
 
     #[test]

@@ -100,6 +100,7 @@ fn broken_engines_are_caught() {
         (Broken::AcknowledgesBeforeStoring, "was called stored and is not", 8),
         (Broken::RetriesACode, "was posted 2 times", 8),
         (Broken::CallsStoredWhatWasRefused, "was called stored and is not", 8),
+        (Broken::DropsWhatWasRefused, "was refused, kept, and is gone", 8),
         (Broken::HealsWithTheCopy, "was called stored and is not", 9),
         (Broken::TakesItForAFirstRun, "was taken for a first run", 8),
     ] {
@@ -675,6 +676,80 @@ fn an_authorization_takes_the_place_of_a_silent_renewal() {
     }
 }
 
+/// Its refresh token ends sooner than the next access token would.
+fn with_refresh_token_that_runs_out() -> World {
+    let mut world = with_token();
+    world.act(&Action::Sleep(100_000_000));
+    assert!(world.tokens["0"].token.refresh_token_runs_out(world.now_ms));
+    world
+}
+
+#[test]
+fn a_refresh_token_that_runs_out_is_sent_only_where_the_person_is_needed() {
+    for (silent, refreshed) in [(Silent::Code, 0), (Silent::Page, 1), (Silent::LoginRequired, 1)] {
+        let mut world = with_refresh_token_that_runs_out();
+        let old = world.tokens["0"].clone();
+        world.act(&Action::Renew(0));
+        assert_eq!(refreshes(&world), 0);
+        world.act(&Action::Silent(0, silent));
+        world.act(&Action::Answer(0, Outcome::Token));
+        let new = &world.tokens["0"].token;
+        assert_eq!(
+            (refreshes(&world), world.finding("0").as_str()),
+            (refreshed, "token"),
+            "{silent:?}"
+        );
+        assert_eq!(new.refresh_token != old.token.refresh_token, refreshed == 0);
+        world.settle();
+        world.check().unwrap();
+        world.check_settled().unwrap();
+    }
+}
+
+#[test]
+fn what_was_asked_before_the_refresh_token_is_not_asked_again() {
+    for outcome in [Outcome::Dead, Outcome::Timeout] {
+        let mut world = with_token_of(NO_GRACE);
+        world.act(&Action::Answer(0, Outcome::Token));
+        world.act(&Action::Sleep(100_000_000));
+        let asks = |world: &World| world.silent_requests.values().sum::<u32>();
+        let before = asks(&world);
+        world.act(&Action::Renew(0));
+        world.act(&Action::Silent(0, Silent::Page));
+        let sent = refreshes(&world);
+        assert_eq!((asks(&world), sent), (before + 1, 2), "{outcome:?}");
+        world.act(&Action::Advance(ANSWER_WITHIN_MS));
+        world.act(&Action::Answer(0, outcome));
+        assert_eq!(asks(&world), before + 1, "{outcome:?}");
+        world.settle();
+        world.check().unwrap();
+        world.check_settled().unwrap();
+    }
+}
+
+#[test]
+fn a_kill_at_every_effect_of_a_renewal_that_goes_both_ways_has_a_defined_end() {
+    let mut ends = BTreeSet::new();
+    for place in 0..16 {
+        let mut world = with_refresh_token_that_runs_out();
+        let old = world.tokens["0"].flow.clone();
+        world.act(&Action::Kill(place));
+        world.act(&Action::Renew(0));
+        world.act(&Action::Silent(0, Silent::Page));
+        world.act(&Action::Answer(0, Outcome::Token));
+        // Whatever wakes the worker.
+        world.act(&Action::Tick);
+        world.act(&Action::Silent(0, Silent::Page));
+        world.act(&Action::Answer(0, Outcome::Token));
+        world.settle();
+        world.check().unwrap();
+        world.check_settled().unwrap();
+        ends.insert((world.tokens["0"].flow != old, world.finding("0")));
+    }
+    // What died before anything was written was never begun; all else goes on.
+    assert_eq!(ends, [false, true].map(|renewed| (renewed, "token".to_owned())).into());
+}
+
 #[test]
 fn a_kill_at_every_effect_of_a_silent_renewal_has_a_defined_end() {
     let mut ends = BTreeSet::new();
@@ -730,7 +805,8 @@ fn a_deleted_profile_does_not_come_back_when_the_power_goes() {
     world.run(&[]).unwrap();
 }
 
-/// A code is used up, and its token can't be written: that is said, and nothing is called stored.
+/// A code is used up, and its token can't be written: that is said, nothing is called stored, and it is written when that
+/// can be done.
 #[test]
 fn a_token_that_is_refused_is_not_called_stored() {
     let mut world = World::new();
@@ -739,9 +815,10 @@ fn a_token_that_is_refused_is_not_called_stored() {
     world.act(&Action::RefuseWrites(1));
     world.act(&Action::Answer(0, Outcome::Token));
     assert!(world.tokens.is_empty() && world.acknowledged.is_empty());
-    assert_ne!(world.finding("0"), "token");
+    assert!(world.worker.as_ref().unwrap().unstored_of("0").is_some());
     world.run(&[]).unwrap();
-    assert_eq!(world.counts.refusals_told, 1);
+    assert_eq!((world.counts.refusals_told, world.counts.stored_later), (1, 1));
+    assert_eq!((world.tokens.len(), world.acknowledged.len()), (1, 1));
 }
 
 /// Whichever records of the batch with a first token are written: the token is whole or not there, and nothing is damaged.

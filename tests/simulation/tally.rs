@@ -31,6 +31,8 @@ counts! {
     refused_in_session,
     /// Tokens that the browser did not take, whose flow says so.
     refusals_told,
+    /// Of these, the ones that were kept and stored later.
+    stored_later,
     torn,
     /// Writes that the copy did not follow, because the worker died.
     uncopied,
@@ -70,6 +72,7 @@ impl fmt::Display for Tally {
             refused,
             refused_in_session,
             refusals_told,
+            stored_later,
             torn,
             uncopied,
             cut,
@@ -99,7 +102,8 @@ impl fmt::Display for Tally {
         writeln!(f, "  flows without an end: 0, rules or alarms that nobody owns: 0")?;
         writeln!(
             f,
-            "  writes refused: {refused}, and {refused_in_session} of the session; tokens among them: {refusals_told}, called stored: 0"
+            "  writes refused: {refused}, and {refused_in_session} of the session; tokens among them: {refusals_told}, called stored: 0, \
+             stored later: {stored_later}"
         )?;
         writeln!(
             f,

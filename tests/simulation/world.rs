@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 use tokenkeep::diagnosis::{Fix, TransportError};
 use tokenkeep::flow::{
-    ANSWER_WITHIN_MS, Effect, Engine, Event, FlowId, NewFlow, Phase, REFRESHES_AT_MOST, Rule, Snapshot, StoredToken,
-    TabId,
+    ANSWER_WITHIN_MS, Effect, Engine, Event, Flow, FlowId, NewFlow, Phase, REFRESHES_AT_MOST, Rule, Snapshot,
+    StoredToken, TabId,
 };
 use tokenkeep::oauth::http::HttpResponse;
 use tokenkeep::oauth::redirect_uri::RedirectUri;
@@ -272,10 +272,22 @@ pub(crate) enum Broken {
     RetriesACode,
     /// A token that the browser refused to write is called stored.
     CallsStoredWhatWasRefused,
+    /// A token that the browser refused to write is forgotten when time goes by.
+    DropsWhatWasRefused,
     /// What the copy holds takes the place of what is newer.
     HealsWithTheCopy,
     /// Where the manifest is missing, nothing was there.
     TakesItForAFirstRun,
+}
+
+/// Flows whose token storage refused, with their profiles and when it came.
+fn held(engine: &Engine) -> Vec<(FlowId, String, u64)> {
+    let flows = engine.flows.iter();
+    let refused = flows.filter_map(|flow| {
+        let (token, _) = flow.refused()?;
+        Some((flow.id.clone(), flow.profile().to_owned(), token.token.obtained_ms))
+    });
+    refused.collect()
 }
 
 /// A flow that the person started, as the world sees it.
@@ -494,7 +506,14 @@ impl World {
         }
         queue.push(event);
         while !queue.is_empty() {
-            let event = queue.remove(0);
+            let mut event = queue.remove(0);
+            // As the worker does: what is renewed is what is stored when its turn comes.
+            if let Event::Renew(new) = &mut event {
+                new.renews = self.tokens.get(&new.snapshot.profile.id).cloned();
+                if new.renews.is_none() {
+                    continue;
+                }
+            }
             let Some(engine) = &mut self.worker else { return };
             let before: BTreeSet<FlowId> = engine.flows.iter().map(|flow| flow.id.clone()).collect();
             let hidden = match &event {
@@ -508,12 +527,25 @@ impl World {
                 Event::EffectFailed { flow, .. } => self.refused.iter().position(|refused| refused == flow),
                 _ => None,
             };
+            let held = held(engine);
+            let given_up = match &event {
+                Event::Cancel(flow) => Some(flow.0.clone()),
+                Event::ProfileDeleted { profile, .. } => Some(profile.clone()),
+                _ => None,
+            };
+            let ticks = matches!(event, Event::Tick);
             let mut effects = engine.step(self.now_ms, event);
             engine.flows.extend(hidden);
+            if ticks && self.broken == Some(Broken::DropsWhatWasRefused) {
+                engine.flows.retain(|flow| flow.refused().is_none());
+            }
+            self.check_held(held, given_up.as_deref());
+            let Some(engine) = &self.worker else { return };
             if let Some(place) = heard {
                 let flow = self.refused.remove(place);
                 let mut ended = engine.ended.iter();
-                if ended.any(|ended| ended.flow == flow && ended.finding.is_some()) {
+                let kept = engine.flow(&flow).is_some_and(|flow| flow.refused().is_some());
+                if kept || ended.any(|ended| ended.flow == flow && ended.finding.is_some()) {
                     self.counts.refusals_told += 1;
                 } else {
                     self.wrong
@@ -547,6 +579,29 @@ impl World {
         self.wrong
             .extend(untold.map(|flow| format!("{flow:?} never heard that its token was refused")));
         self.storage.copy_what_waits();
+    }
+
+    /// What storage refused is kept until it is stored, given up by the person or behind a newer token.
+    fn check_held(&mut self, held: Vec<(FlowId, String, u64)>, given_up: Option<&str>) {
+        let Some(engine) = &self.worker else { return };
+        for (flow, profile, came_ms) in held {
+            let by_person = given_up.is_some_and(|name| [flow.0.as_str(), profile.as_str()].contains(&name));
+            if engine.flow(&flow).is_some() || by_person {
+                continue;
+            }
+            // The one that came last, whichever was asked for first.
+            let newer = |other: &Flow| {
+                let obtained_ms = other.unstored.as_ref().map(|new| new.token.token.obtained_ms);
+                other.profile() == profile && obtained_ms.is_some_and(|at_ms| at_ms >= came_ms)
+            };
+            let stored = self.tokens.get(&profile);
+            if stored.is_some_and(|token| token.flow == flow) {
+                self.counts.stored_later += 1;
+            } else if !engine.flows.iter().any(newer) && stored.is_none_or(|token| token.token.obtained_ms < came_ms) {
+                let gone = format!("the token of {flow:?} was refused, kept, and is gone");
+                self.wrong.push(gone);
+            }
+        }
     }
 
     /// What the browser makes of an effect; none when it refuses.
@@ -946,6 +1001,7 @@ impl World {
                     copy_as: None,
                     look: Look::default(),
                     created_ms: 0,
+                    first_app: None,
                 },
                 client_secret: Some(ClientSecret::new("secret")),
             },
@@ -1244,9 +1300,22 @@ fn response(reply: &Reply) -> HttpResponse {
             access_token,
             refresh_token,
         } => {
+            // One that a few hours later would bring less than a whole life, or already does.
+            let ends_s = |token: &str| {
+                if token.starts_with("AQW-4") {
+                    2_592_000
+                } else {
+                    5_240_000
+                }
+            };
             let refresh_token = refresh_token
                 .as_ref()
-                .map(|token| format!(r#","refresh_token":"{token}""#))
+                .map(|token| {
+                    format!(
+                        r#","refresh_token":"{token}","refresh_token_expires_in":{}"#,
+                        ends_s(token)
+                    )
+                })
                 .unwrap_or_default();
             let body = format!(r#"{{"access_token":"{access_token}","expires_in":5183999{refresh_token}}}"#);
             json(200, body)

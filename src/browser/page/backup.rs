@@ -13,7 +13,7 @@ use crate::vault::strength::{Strength, strength};
 use crate::vault::{self, Index};
 
 use super::lock::{ask, typed};
-use super::{announce, dom, report};
+use super::{announce, dom, report, with};
 use crate::browser::dom::{by_id, set_attribute, set_text, show};
 use crate::browser::storage::{Records, local, read, to_js};
 use crate::browser::{clock, entropy, texts};
@@ -152,7 +152,15 @@ pub(super) fn working(form: &str, works: bool) -> Result<(), JsValue> {
 
 async fn make(passphrase: String) -> Result<JsValue, String> {
     let unreadable = |_| "unreadable".to_owned();
-    let (settings, profiles) = collect().await.map_err(unreadable)?;
+    let (settings, mut profiles) = collect().await.map_err(unreadable)?;
+    // What storage refused is in the backup all the same.
+    with(|page| {
+        for kept in &mut profiles {
+            if let Some((unstored, _)) = page.engine.unstored_of(&kept.profile.id) {
+                kept.token = Some(unstored.clone());
+            }
+        }
+    });
     let backup = Backup::new(clock::now_ms(), settings, profiles);
     let contents = to_js(&backup.to_plain())
         .and_then(|contents| JSON::stringify(&contents))

@@ -8,7 +8,7 @@ use crate::flow::{StoredToken, check_hosts};
 use crate::view::{CheckState, Command, Reply, TokenView, initials};
 
 use super::home::{draw_finding, open, own_finding};
-use super::{announce, ask_for, command, pass_on, redraw, report, send, with};
+use super::{announce, ask_for, command, pass_on, redraw, report, say_failed, send, with};
 use crate::browser::api::{answer, words};
 use crate::browser::clock;
 use crate::browser::dom::{find, set_attribute, set_text, set_text_in, show, show_in};
@@ -67,17 +67,24 @@ fn revoke(id: &str) {
 
 /// Sends a command; the button says so until the worker has answered.
 async fn say(command: Command, id: &str, button: &'static str) {
+    match ask(command, id, button).await {
+        Ok(()) => announce(&texts::text("announce_answered")),
+        Err(message) => say_failed(&message),
+    }
+}
+
+async fn ask(command: Command, id: &str, button: &'static str) -> Result<(), String> {
     let mine = (id.to_owned(), button);
     with(|page| {
         page.waiting.push(mine.clone());
         page.drawn = None;
     });
     report(redraw());
-    match send(&command).await {
-        Ok(Reply::Failed { message }) => announce(&message),
-        Ok(_) => announce(&texts::text("announce_answered")),
-        Err(error) => announce(&words(&error)),
-    }
+    let answer = match send(&command).await {
+        Ok(Reply::Failed { message }) => Err(message),
+        Ok(_) => Ok(()),
+        Err(error) => Err(words(&error)),
+    };
     with(|page| {
         if let Some(place) = page.waiting.iter().position(|other| *other == mine) {
             page.waiting.swap_remove(place);
@@ -85,24 +92,33 @@ async fn say(command: Command, id: &str, button: &'static str) {
         page.drawn = None;
     });
     report(redraw());
+    answer
 }
 
 /// A fresh token is asked about again while the page is open; when it is closed, an alarm does it, which is slower.
 pub(super) fn try_again() {
     let now_ms = clock::now_ms();
-    let due: Vec<String> = with(|page| {
+    let due: Vec<(String, Option<u64>)> = with(|page| {
         let mut due = Vec::new();
         for (id, check) in &page.checks {
             let own = |(other, stored): &(String, StoredToken)| other == id && stored.flow == check.token;
-            if check.is_due(now_ms) && page.tokens.iter().any(own) && !page.waiting.iter().any(|(other, _)| other == id)
-            {
-                due.push(id.clone());
+            let wanted = (id.clone(), check.next_ms);
+            let busy = page.waiting.iter().any(|(other, _)| other == id) || page.in_vain.contains(&wanted);
+            if check.is_due(now_ms) && page.tokens.iter().any(own) && !busy {
+                due.push(wanted);
             }
         }
         due
     });
-    for id in due {
-        spawn_local(async move { say(Command::TryAgain { profile: id.clone() }, &id, TEST).await });
+    for wanted in due {
+        spawn_local(async move {
+            let (id, _) = &wanted;
+            match ask(Command::TryAgain { profile: id.clone() }, id, TEST).await {
+                Ok(()) => announce(&texts::text("announce_answered")),
+                // Nobody clicked. Whoever wants to know why presses the button.
+                Err(_) => with(|page| page.in_vain.push(wanted)),
+            }
+        });
     }
 }
 
@@ -132,6 +148,7 @@ pub(super) fn draw(card: &Element, id: &str, token: &TokenView) -> Result<(), Js
                 (CheckState::Works, ..) => texts::text("check_works"),
                 (CheckState::Active, ..) => texts::text("check_active"),
                 (CheckState::Unknowable, ..) => texts::text("check_unknowable"),
+                (CheckState::SecretMissing, ..) => texts::text("check_secret_missing"),
                 (CheckState::Settling, _, Some(seconds)) => {
                     texts::text_with("check_next", &[&texts::whole_seconds(seconds)])
                 }
@@ -149,7 +166,7 @@ pub(super) fn draw(card: &Element, id: &str, token: &TokenView) -> Result<(), Js
     set_text_in(&root, ".check-at", &[at.as_str(), said.as_str()].join(" "))?;
     let finding = check.and_then(|check| check.finding.as_ref());
     own_finding(card, &root)?;
-    draw_finding(&root, finding.filter(|_| state != CheckState::Waiting), true)?;
+    draw_finding(&root, finding.filter(|_| state != CheckState::Waiting), None)?;
     show(root.unchecked_ref(), state != CheckState::None || finding.is_some());
     draw_revocation(card, token)
 }
@@ -174,7 +191,7 @@ fn draw_revocation(card: &Element, token: &TokenView) -> Result<(), JsValue> {
     show(root.unchecked_ref(), tried.is_some());
     let Some(tried) = tried else { return Ok(()) };
     own_finding(card, &root)?;
-    draw_finding(&root, tried.finding.as_ref(), true)?;
+    draw_finding(&root, tried.finding.as_ref(), None)?;
     // What is to be done stands beside it, whatever the finding's own button would be.
     show_in(&root, ".finding-action", false)?;
     let done = match tried.finding {

@@ -30,7 +30,7 @@ pub(super) fn copy_secret(text: String, button: &HtmlElement) {
             .ok()
             .and_then(|stored| stored.get(vault::SETTINGS_KEY).ok().flatten());
         if settings.is_some_and(|settings| settings.clear_after_s.is_some()) {
-            super::command(Command::Copied { text: copied });
+            super::command_unasked(Command::Copied { text: copied });
         }
     });
     copy(text, button);

@@ -7,19 +7,22 @@ use web_sys::{
     MouseEvent,
 };
 
-use crate::diagnosis::{Finding, Fix, diagnose_redirect_uri};
+use crate::diagnosis::{Finding, Fix, RENEWAL_FAILED, diagnose_redirect_uri};
 use crate::flow::{FlowId, Phase, StepName};
 use crate::handoff::{self, Format, Subject};
 use crate::profile::{ProfileDraft, ScopeState, Settings};
 use crate::vault;
 use crate::view::{
-    CardState, Command, DetailView, MainAction, OWN_TEMPLATE, PopupView, ProfileView, StepState, StepView, TokenLife,
-    TokenView,
+    CardState, Command, DetailView, MainAction, OWN_TEMPLATE, PopupView, ProfileView, Reply, StepState, StepView,
+    TokenLife, TokenView,
 };
 
 use super::clipboard::copy_secret;
-use super::setup::Form;
-use super::{announce, ask_for, check, command, copy, dom, load, localise, pass_on, redraw, report, with};
+use super::setup::{self, Form};
+use super::{
+    announce, ask_for, check, command, command_unasked, copy, dom, load, localise, pass_on, redraw, report, say_failed,
+    say_failed_as, send, with,
+};
 use crate::browser::api::{answer, api, object, words};
 use crate::browser::dom::{by_id, children, find, from_template, set_attribute, set_text, set_text_in, show, show_in};
 use crate::browser::storage::{local, read};
@@ -59,8 +62,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
     dom::listen(&by_id::<EventTarget>("add_profile")?, "click", |event| {
         // A synthetic event is no person's wish.
         if event.is_trusted() && event.dyn_ref::<MouseEvent>().is_some() {
-            with(|page| page.form = Some(Form::new()));
-            report(redraw());
+            report(open_form(Some(Form::new())));
         }
     })?;
     dom::listen(&by_id::<EventTarget>("manage")?, "click", |_| {
@@ -68,10 +70,17 @@ pub(super) fn listen() -> Result<(), JsValue> {
         let opened = answer(api().runtime().open_options_page());
         spawn_local(async {
             if let Err(error) = opened.await {
-                announce(&words(&error));
+                say_failed(&words(&error));
             }
         });
     })
+}
+
+/// Opens a form in a click. The button goes with the list that it stands in, and the focus would be nowhere.
+fn open_form(form: Option<Form>) -> Result<(), JsValue> {
+    with(|page| page.form = form);
+    redraw()?;
+    by_id::<HtmlElement>("setup_title")?.focus()
 }
 
 /// Whoever comes back to a flow that still waits may wonder why: a worker that was stopped looks once more.
@@ -81,7 +90,7 @@ pub(super) fn look_again() {
         flows.any(|flow| matches!(flow.phase, Phase::AwaitingRedirect { .. }))
     });
     if waits {
-        command(Command::Look);
+        command_unasked(Command::Look);
     }
 }
 
@@ -130,8 +139,7 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         return Ok(());
     }
     if is("profile-edit") || fix.as_deref() == Some("edit") {
-        with(|page| page.form = page.profile(id).map(Form::edit));
-        return redraw();
+        return open_form(with(|page| page.profile(id).map(Form::edit)));
     }
     if is("flow-cancel") {
         if let Some(flow) = button.get_attribute("data-flow") {
@@ -144,7 +152,8 @@ fn click(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         });
         return redraw();
     } else if is("copy-token") || fix.as_deref() == Some("copy") {
-        copy_token(button, id, Format::Raw, true);
+        // What a finding asks for is no choice for the next time.
+        copy_token(button, id, Format::Raw, fix.is_none());
     } else if is("copy-header") {
         copy_token(button, id, Format::Header, true);
     } else if is("copy-curl") {
@@ -184,9 +193,18 @@ fn copy_token(button: &HtmlElement, id: &str, format: Format, chosen: bool) {
 fn choose(id: &str, format: &str) {
     let known = with(|page| page.profile(id).and_then(|profile| profile.copy_as.clone()));
     if known.as_deref() != Some(format) {
-        command(Command::ChooseFormat {
+        let command = Command::ChooseFormat {
             profile: id.to_owned(),
             format: format.to_owned(),
+        };
+        spawn_local(async move {
+            let said = match send(&command).await {
+                Ok(Reply::Failed { message }) => message,
+                Ok(_) => return,
+                Err(error) => words(&error),
+            };
+            // What was to be copied was, or not; the button says that.
+            say_failed_as("format_forgotten", &said);
         });
     }
 }
@@ -214,7 +232,7 @@ fn copy_by_template(button: &HtmlElement, id: &str) {
         }
         let url = api().runtime().get_url("manager.html#settings");
         if let Err(error) = answer(api().tabs().create(&object([("url", url.into())]))).await {
-            announce(&words(&error));
+            say_failed(&words(&error));
         }
     });
 }
@@ -247,20 +265,28 @@ fn change_scopes(button: &HtmlElement, id: &str) -> Result<(), JsValue> {
         .join(" ");
     if wanted.is_empty() {
         // Which ones instead is for the person to say.
-        with(|page| page.form = Some(Form::edit(&profile)));
-        return redraw();
+        return open_form(Some(Form::edit(&profile)));
     }
     let draft = ProfileDraft {
-        scope: wanted,
+        scope: wanted.clone(),
         ..ProfileDraft::of(&profile)
     };
     let asked = ask_for(&profile.hosts());
-    command(Command::SaveProfile {
+    let command = Command::SaveProfile {
         id: Some(profile.id.clone()),
         draft: Box::new(draft),
         authorize: true,
+    };
+    spawn_local(pass_on(asked, profile.id.clone()));
+    spawn_local(async move {
+        match send(&command).await {
+            // Its secret is lost, for one.
+            Ok(Reply::Invalid { errors }) => report(setup::complete(&profile, &wanted, &errors)),
+            Ok(Reply::Failed { message }) => say_failed(&message),
+            Ok(_) => {}
+            Err(error) => say_failed(&words(&error)),
+        }
     });
-    spawn_local(pass_on(asked, profile.id));
     Ok(())
 }
 
@@ -281,11 +307,15 @@ pub(super) fn open(url: Option<&str>) -> Result<(), JsValue> {
 fn renew(id: &str) {
     let host = with(|page| {
         let provider = page.profile(id)?.provider()?;
-        Some(provider.token_endpoint_url().host_permission())
+        let unsaved = page.engine.unstored_of(id).is_some();
+        Some((!unsaved).then(|| provider.token_endpoint_url().host_permission()))
     });
     let Some(host) = host else { return };
+    let renew = Command::Renew { profile: id.to_owned() };
+    // A token that waits to be stored needs no host.
+    let Some(host) = host else { return command(renew) };
     let asked = ask_for(&[host]);
-    command(Command::Renew { profile: id.to_owned() });
+    command(renew);
     spawn_local(pass_on(asked, id.to_owned()));
 }
 
@@ -312,8 +342,16 @@ pub(super) fn draw(view: &PopupView) -> Result<(), JsValue> {
     Ok(())
 }
 
+/// The state of a profile in words.
+pub(super) fn state_of(view: &ProfileView) -> String {
+    match view.state {
+        CardState::Token if view.unsaved => texts::text("state_unsaved"),
+        state => texts::text(&["state_", state.as_str()].concat()),
+    }
+}
+
 fn draw_card(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
-    let state = texts::text(&["state_", view.state.as_str()].concat());
+    let state = state_of(view);
     let before = card.get_attribute("data-state");
     if before.as_deref() != Some(view.state.as_str()) {
         set_attribute(card, "data-state", view.state.as_str())?;
@@ -362,7 +400,7 @@ fn draw_detail(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
         card.append_child(&inside)?;
         inside
     };
-    draw_finding(&inside, detail.finding.as_ref(), false)?;
+    draw_finding(&inside, detail.finding.as_ref(), view.main)?;
     offer_comparison(&inside, detail.finding.as_ref())?;
     draw_steps(&inside, &detail.steps)?;
     draw_cancel(&inside, detail.flow.as_ref())?;
@@ -377,7 +415,9 @@ fn draw_detail(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
         detail.redirect_uri.as_deref().unwrap_or_default(),
     )?;
     // An app that asks for itself has no page to go to: Renew does it.
-    let again = view.state == CardState::Token && detail.redirect_uri.is_some();
+    // What lives and can't be renewed is another app's, of which the finding tells, with its own button.
+    let other_app = detail.token.as_ref().is_some_and(|token| !token.renewable);
+    let again = view.state == CardState::Token && detail.redirect_uri.is_some() && !other_app;
     show_in(&inside, ".profile-authorize", again)
 }
 
@@ -408,7 +448,7 @@ fn compare(field: &HtmlInputElement) -> Result<(), JsValue> {
     own_finding(&card, &root)?;
     // Both, one below the other, are what this is for.
     find::<HtmlDetailsElement>(&root, ".finding-evidence")?.set_open(true);
-    draw_finding(&root, finding.as_ref(), true)
+    draw_finding(&root, finding.as_ref(), None)
 }
 
 /// The same frame as the card's own finding below `root`, once.
@@ -458,17 +498,11 @@ fn draw_main(card: &Element, view: &ProfileView, before: Option<&str>) -> Result
     Ok(())
 }
 
-/// Draws what is wrong. `tested` tells the finding of a test from that of a flow, whose button may be the card's main
-/// action already.
-pub(super) fn draw_finding(card: &Element, finding: Option<&Finding>, tested: bool) -> Result<(), JsValue> {
+/// Draws what is wrong. What the card's `main` action does has no second button.
+pub(super) fn draw_finding(card: &Element, finding: Option<&Finding>, main: Option<MainAction>) -> Result<(), JsValue> {
     show_in(card, ".finding", finding.is_some())?;
     let Some(finding) = finding else { return Ok(()) };
-    let args: Vec<&str> = finding.args.iter().map(String::as_str).collect();
-    let key = |part: &str| ["finding_", &finding.code, part].concat();
-    let say = |part: &str| texts::text_with(&key(part), &args);
-    set_text_in(card, ".finding-what", &say("_what"))?;
-    set_text_in(card, ".finding-why", &say("_why"))?;
-    set_text_in(card, ".finding-fix", &say("_fix"))?;
+    draw_explanation(card, finding)?;
     let action: HtmlElement = find(card, ".finding-action")?;
     let fix = match finding.fix {
         Fix::AllowAccess => "allow",
@@ -490,17 +524,38 @@ pub(super) fn draw_finding(card: &Element, finding: Option<&Finding>, tested: bo
     } else {
         action.remove_attribute("data-successor")?;
     }
-    set_text(&action, &say("_action"));
-    show(
-        &action,
-        fix != "none" && (tested || (fix != "authorize" && fix != "allow")),
+    set_text(&action, &say(finding, "_action"));
+    let twice = matches!(
+        (fix, main),
+        ("authorize", Some(MainAction::Authorize | MainAction::GetToken)) | ("allow", Some(MainAction::AllowAccess))
     );
-    show_in(card, ".finding-evidence", finding.evidence.is_some())?;
+    show(&action, fix != "none" && !twice);
+    Ok(())
+}
+
+/// What happened, why, what to do, and the evidence.
+pub(super) fn draw_explanation(root: &Element, finding: &Finding) -> Result<(), JsValue> {
+    set_text_in(root, ".finding-what", &say(finding, "_what"))?;
+    set_text_in(root, ".finding-why", &say(finding, "_why"))?;
+    set_text_in(root, ".finding-fix", &say(finding, "_fix"))?;
+    show_in(root, ".finding-evidence", finding.evidence.is_some())?;
     set_text_in(
-        card,
+        root,
         ".finding-evidence-text",
         finding.evidence.as_deref().unwrap_or_default(),
     )
+}
+
+fn say(finding: &Finding, part: &str) -> String {
+    let args: Vec<&str> = finding.args.iter().map(String::as_str).collect();
+    let reason = match args.split_first() {
+        Some((code, args)) if finding.code == RENEWAL_FAILED => {
+            Some(texts::text_with(&["finding_", code, "_what"].concat(), args))
+        }
+        _ => None,
+    };
+    let args = reason.as_deref().map_or(args, |reason| vec![reason]);
+    texts::text_with(&["finding_", &finding.code, part].concat(), &args)
 }
 
 fn draw_steps(card: &Element, steps: &[StepView]) -> Result<(), JsValue> {
@@ -582,13 +637,11 @@ fn draw_token(card: &Element, view: &ProfileView, detail: &DetailView) -> Result
 fn draw_renewal(card: &Element, token: &TokenView) -> Result<(), JsValue> {
     let until = token.renewable_until_ms.filter(|_| token.renewable);
     let until = until.map(|end_ms| texts::text_with("renewable_until", &[&texts::date_time(end_ms)]));
+    let until = until.or_else(|| token.renews_itself.then(|| texts::text("renews_itself")));
     show_in(card, ".token-renewable", until.is_some())?;
     set_text_in(card, ".token-renewable", &until.unwrap_or_default())?;
     let says = |part: &str| match &token.lifetime {
-        Some(finding) => {
-            let args: Vec<&str> = finding.args.iter().map(String::as_str).collect();
-            texts::text_with(&["finding_", &finding.code, part].concat(), &args)
-        }
+        Some(finding) => say(finding, part),
         None => String::new(),
     };
     show_in(card, ".lifetime", token.lifetime.is_some())?;

@@ -1,6 +1,6 @@
 //! The manager: sections in a tab, chosen by the hash of its address.
 //!
-//! `#profiles`, `#new`, `#profile=<id>`, `#transfer`, `#traces`, `#settings`, `#recovery`. A section is a link in the navigation, a `<section>` named
+//! `#profiles`, `#new`, `#profile=<id>`, `#transfer`, `#explain`, `#traces`, `#settings`, `#recovery`. A section is a link in the navigation, a `<section>` named
 //! `view-<name>`, and a line in [`redraw`].
 
 use std::cell::RefCell;
@@ -9,7 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, EventTarget, HtmlElement, HtmlInputElement, KeyboardEvent};
 
 use super::setup::{self, Form};
-use super::{dom, recovery, report, rows, settings, show_view, traces, transfer, with};
+use super::{dom, explain, recovery, report, rows, settings, show_view, traces, transfer, with};
 use crate::browser::dom::{by_id, document, for_each, set_attribute};
 
 /// What the address names.
@@ -19,6 +19,7 @@ enum Route {
     New,
     Edit(String),
     Transfer,
+    Explain,
     Traces,
     Settings,
     Recovery,
@@ -32,6 +33,7 @@ impl Route {
         match hash.trim_start_matches('#') {
             "new" => Self::New,
             "transfer" => Self::Transfer,
+            "explain" => Self::Explain,
             "traces" => Self::Traces,
             "settings" => Self::Settings,
             "recovery" => Self::Recovery,
@@ -47,6 +49,7 @@ impl Route {
         match self {
             Self::Profiles | Self::New | Self::Edit(_) => "#profiles",
             Self::Transfer => "#transfer",
+            Self::Explain => "#explain",
             Self::Traces => "#traces",
             Self::Settings => "#settings",
             Self::Recovery => "#recovery",
@@ -78,7 +81,9 @@ pub(super) fn listen() -> Result<(), JsValue> {
             .target()
             .and_then(|target| target.dyn_into::<Element>().ok())
             .is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA"));
-        let asked = event.key() == "/" && !typing && !event.ctrl_key() && !event.meta_key();
+        // In another section it is a key like any other.
+        let listed = by_id::<HtmlElement>("view-profiles").is_ok_and(|view| !view.hidden());
+        let asked = event.key() == "/" && listed && !typing && !event.ctrl_key() && !event.meta_key();
         if let (true, Ok(search)) = (asked, by_id::<HtmlInputElement>("search")) {
             event.prevent_default();
             let _ = search.focus();
@@ -87,6 +92,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
     let section: EventTarget = by_id("view-profiles")?;
     rows::listen(&section)?;
     transfer::listen()?;
+    explain::listen()?;
     traces::listen()?;
     recovery::listen()?;
     settings::listen()
@@ -103,7 +109,9 @@ pub(super) fn arrive(followed: bool) -> Result<(), JsValue> {
         page.form = match &route {
             Route::New => Some(transfer::take_draft().map_or_else(Form::new, Form::imported)),
             Route::Edit(id) => page.profile(id).map(Form::edit),
-            Route::Profiles | Route::Transfer | Route::Traces | Route::Settings | Route::Recovery => None,
+            Route::Profiles | Route::Transfer | Route::Explain | Route::Traces | Route::Settings | Route::Recovery => {
+                None
+            }
         };
     });
     match route {
@@ -113,6 +121,9 @@ pub(super) fn arrive(followed: bool) -> Result<(), JsValue> {
     }
     if !matches!(route, Route::Transfer) {
         transfer::clear()?;
+    }
+    if !matches!(route, Route::Explain) {
+        explain::clear()?;
     }
     for_each(&by_id("sections")?, ".section", |link| {
         if link.get_attribute("href").as_deref() == Some(route.section()) {
@@ -163,6 +174,7 @@ pub(super) fn redraw() -> Result<(), JsValue> {
             transfer::draw()?;
             show_view("view-transfer")
         }
+        Route::Explain => show_view("view-explain"),
         Route::Traces => {
             traces::draw()?;
             show_view("view-traces")

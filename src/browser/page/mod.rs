@@ -8,6 +8,7 @@
 mod backup;
 mod check;
 mod clipboard;
+mod explain;
 mod home;
 mod lock;
 mod manager;
@@ -56,6 +57,8 @@ struct Page {
     engine: Engine,
     /// Buttons that wait for the worker's answer, by profile.
     waiting: Vec<(String, &'static str)>,
+    /// Tests that were due at this time and tried in vain, by profile.
+    in_vain: Vec<(String, Option<u64>)>,
     /// The profile that the person opened; an empty name when all were closed.
     expanded: Option<String>,
     /// Tokens that the person asked to see.
@@ -97,6 +100,7 @@ impl Page {
             checks: Vec::new(),
             engine: Engine::new(),
             waiting: Vec::new(),
+            in_vain: Vec::new(),
             expanded: None,
             revealed: Vec::new(),
             visible: VISIBLE_AT_FIRST,
@@ -136,11 +140,13 @@ impl Page {
         self.profiles.iter().find(|profile| profile.id == id)
     }
 
+    /// A profile's token: the one that could not be stored yet, as long as there is one.
     fn token(&self, id: &str) -> Option<&TokenRecord> {
-        self.tokens
-            .iter()
-            .find(|(profile, _)| profile == id)
-            .map(|(_, stored)| &stored.token)
+        if let Some((unstored, _)) = self.engine.unstored_of(id) {
+            return Some(&unstored.token);
+        }
+        let stored = self.tokens.iter().find(|(profile, _)| profile == id);
+        stored.map(|(_, stored)| &stored.token)
     }
 }
 
@@ -170,6 +176,7 @@ pub async fn popup(tab: Promise, engine: Promise, records: Promise, shown: Vec<S
     // The rest can wait until the main action stands.
     setup::listen()?;
     lock::listen()?;
+    listen_for_failures()?;
     follow_storage();
     home::look_again();
     // Time left is text, and time goes by.
@@ -201,6 +208,7 @@ pub async fn manager(tab: Promise, engine: Promise, records: Promise, shown: Vec
     manager::listen()?;
     setup::listen()?;
     lock::listen()?;
+    listen_for_failures()?;
     wipe::listen()?;
     manager::arrive(false)?;
     wipe::forget();
@@ -242,7 +250,13 @@ fn changed(changes: &Changes, area: &str) -> Result<(), JsValue> {
         // Locked, unlocked, or sealed under another key.
         if changes.touch(&[vault::OPEN_KEY]) {
             let open: Option<OpenKey> = changes.get(vault::OPEN_KEY)?;
-            let stays = open.is_none_or(|open| open.closing) && with(|page| page.vault.locked);
+            let stays = with(|page| match &open {
+                Some(open) if !open.closing => {
+                    // A page that was loaded meanwhile knows it.
+                    !page.vault.locked && !page.vault.closing && page.vault.header == open.header
+                }
+                _ => page.vault.locked || (open.is_none() && page.vault.header.is_empty()),
+            });
             return if stays { Ok(()) } else { lock::reload() };
         }
         if !changes.touch(&[vault::ENGINE_KEY]) {
@@ -498,6 +512,32 @@ fn announce(text: &str) {
     }
 }
 
+/// Says to everybody that a click did not do what it was for.
+fn say_failed(message: &str) {
+    say_failed_as("failed_text", message);
+}
+
+/// The same in this text.
+fn say_failed_as(text: &str, message: &str) {
+    let shown = by_id::<Element>("failed_text").and_then(|element| {
+        dom::set_text(&element, &texts::text_with(text, &[message]));
+        show_failed(true)
+    });
+    if shown.is_err() {
+        announce(message);
+    }
+}
+
+fn show_failed(shown: bool) -> Result<(), JsValue> {
+    dom::show(&by_id::<HtmlElement>("failed")?, shown);
+    Ok(())
+}
+
+/// With the next click, Close among them, the person has read it.
+fn listen_for_failures() -> Result<(), JsValue> {
+    dom::listen(&document()?.into(), "click", |_| report(show_failed(false)))
+}
+
 /// Sends a command to the worker.
 async fn send(command: &Command) -> Result<Reply, JsValue> {
     let reply = answer(api().runtime().send_message(&to_js(&command.to_plain())?)).await?;
@@ -520,9 +560,18 @@ async fn send_again(command: &Command) -> Result<Reply, JsValue> {
 fn command(command: Command) {
     spawn_local(async move {
         match send(&command).await {
-            Ok(Reply::Failed { message }) => announce(&message),
+            Ok(Reply::Failed { message }) => say_failed(&message),
             Ok(_) => {}
-            Err(error) => announce(&words(&error)),
+            Err(error) => say_failed(&words(&error)),
+        }
+    });
+}
+
+/// The same of one that no click is for: nobody waits for it.
+fn command_unasked(command: Command) {
+    spawn_local(async move {
+        if let Err(error) = send(&command).await {
+            announce(&words(&error));
         }
     });
 }

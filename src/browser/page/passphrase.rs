@@ -49,7 +49,7 @@ pub(super) fn listen() -> Result<(), JsValue> {
 }
 
 /// Shows what is so, and forgets what was typed.
-pub(super) fn fill(settings: &Settings) -> Result<(), JsValue> {
+pub(super) fn fill() -> Result<(), JsValue> {
     let header = with(|page| page.vault.header.clone());
     let on = !header.is_empty();
     HEADER.set(header);
@@ -70,7 +70,11 @@ pub(super) fn fill(settings: &Settings) -> Result<(), JsValue> {
         &texts::text(if on { "vault_change" } else { "vault_set" }),
     );
     judge("vault")?;
-    say("vault", None)?;
+    say("vault", None)
+}
+
+/// Shows when it is locked.
+pub(super) fn fill_times(settings: &Settings) -> Result<(), JsValue> {
     let minutes = settings.lock_after_ms().unwrap_or_default() / 60_000;
     by_id::<HtmlSelectElement>("lock_after")?.set_value(&minutes.to_string());
     by_id::<HtmlInputElement>("lock_with_screen")?.set_checked(settings.lock_with_screen);

@@ -9,7 +9,7 @@ use web_sys::{Element, Event, EventTarget, HtmlElement, HtmlInputElement, Pointe
 use crate::view::{CardState, Command, ManagerModel, ManagerView, Model, Reply, RowView};
 
 use super::home::time_left;
-use super::{announce, dom, load, localise, redraw, report, send, with};
+use super::{announce, dom, home, load, localise, redraw, report, say_failed, send, with};
 use crate::browser::api::words;
 use crate::browser::dom::{by_id, children, document, find, for_each, set_attribute, set_text, set_text_in, show};
 use crate::browser::{clock, texts};
@@ -131,9 +131,9 @@ fn click(button: &Element, id: String) {
         spawn_local(async move {
             match send(&Command::DuplicateProfile { profile: id }).await {
                 Ok(Reply::Saved { profile }) => show_at(profile, ".row-name").await,
-                Ok(Reply::Failed { message }) => announce(&message),
+                Ok(Reply::Failed { message }) => say_failed(&message),
                 Ok(_) => {}
-                Err(error) => announce(&words(&error)),
+                Err(error) => say_failed(&words(&error)),
             }
         });
     } else if classes.contains("row-delete") {
@@ -157,12 +157,12 @@ fn move_row(id: String, before: Option<String>, place: usize, focus: &'static st
     spawn_local(async move {
         let profile = id.clone();
         match send(&Command::MoveProfile { profile, before }).await {
-            Ok(Reply::Failed { message }) => announce(&message),
+            Ok(Reply::Failed { message }) => say_failed(&message),
             Ok(_) => {
                 announce(&said);
                 show_at(id, focus).await;
             }
-            Err(error) => announce(&words(&error)),
+            Err(error) => say_failed(&words(&error)),
         }
     });
 }
@@ -179,9 +179,9 @@ fn delete(id: String) {
                 let shown = redraw().and_then(|()| by_id::<HtmlElement>("undo")?.focus());
                 report(shown);
             }
-            Ok(Reply::Failed { message }) => announce(&message),
+            Ok(Reply::Failed { message }) => say_failed(&message),
             Ok(_) => {}
-            Err(error) => announce(&words(&error)),
+            Err(error) => say_failed(&words(&error)),
         }
     });
 }
@@ -192,15 +192,14 @@ fn undo() {
     };
     spawn_local(async move {
         let command = Command::UndoDelete { profile: id.clone() };
-        let said = match send(&command).await {
+        match send(&command).await {
             Ok(Reply::Done) => {
                 show_at(id, ".row-name").await;
-                texts::text_with("announce_restored", &[&name])
+                announce(&texts::text_with("announce_restored", &[&name]));
             }
-            Ok(_) => texts::text("undo_too_late"),
-            Err(error) => words(&error),
-        };
-        announce(&said);
+            Ok(_) => say_failed(&texts::text("undo_too_late")),
+            Err(error) => say_failed(&words(&error)),
+        }
         report(redraw());
     });
 }
@@ -299,11 +298,7 @@ fn draw_row(element: &Element, row: &RowView) -> Result<(), JsValue> {
     set_text_in(element, ".row-provider", &row.provider)?;
     set_text_in(element, ".row-client", &row.client_id)?;
     set_text_in(element, ".row-account", row.account.as_deref().unwrap_or_default())?;
-    set_text_in(
-        element,
-        ".row-status",
-        &texts::text(&["state_", card.state.as_str()].concat()),
-    )?;
+    set_text_in(element, ".row-status", &home::state_of(card))?;
     let left = card.life.filter(|_| card.state == CardState::Token).map(time_left);
     set_text_in(element, ".row-left", &left.unwrap_or_default())?;
     draw_tool(&find(element, ".row-copy")?, "row_copy", &card.name)?;

@@ -11,8 +11,8 @@ use crate::profile::Settings;
 use crate::vault;
 use crate::view::{Command, Reply};
 
-use super::{announce, clipboard, dom, passphrase, report, send_again};
-use crate::browser::api::{answer, api, object, strings};
+use super::{announce, clipboard, dom, passphrase, report, say_failed, send_again};
+use crate::browser::api::{answer, api, object, strings, words};
 use crate::browser::dom::{by_id, set_attribute, set_text, show};
 use crate::browser::storage::{local, read};
 use crate::browser::texts;
@@ -37,7 +37,7 @@ pub(super) fn stored() -> Settings {
 
 /// Puts what is stored into the fields.
 pub(super) fn fill() -> Result<(), JsValue> {
-    let (settings, permitted) = STORED.with_borrow(Clone::clone);
+    let settings = stored();
     let mut days = String::new();
     for number in &settings.remind_days {
         if !days.is_empty() {
@@ -54,11 +54,8 @@ pub(super) fn fill() -> Result<(), JsValue> {
     );
     draw_template_error(None)?;
     draw_error(None)?;
-    passphrase::fill(&settings)?;
-    clipboard::fill(&settings)?;
-    // A permission that was taken back in the browser's own settings takes the switch along.
-    by_id::<HtmlInputElement>("notify")?.set_checked(settings.notify && permitted);
-    Ok(())
+    passphrase::fill()?;
+    fill_choices()
 }
 
 /// Listens to the section.
@@ -170,13 +167,28 @@ pub(super) fn save(settings: Settings) {
                 report(fill());
                 announce(&texts::text("announce_saved"));
             }
-            Ok(Reply::Failed { message }) => report(Err(js_sys::Error::new(&message).into())),
+            Ok(Reply::Failed { message }) => failed(&message),
             Ok(Reply::Invalid { errors }) => {
                 let code = errors.first().map(|(_, code)| code.as_str());
                 report(draw_error(code));
             }
             Ok(Reply::Saved { .. }) => {}
-            Err(error) => report(Err(error)),
+            Err(error) => failed(&words(&error)),
         }
     });
+}
+
+/// Says why nothing was saved. What was typed stays, to be saved again; what was switched or chosen goes back to what holds.
+fn failed(message: &str) {
+    report(fill_choices());
+    say_failed(message);
+}
+
+fn fill_choices() -> Result<(), JsValue> {
+    let (settings, permitted) = STORED.with_borrow(Clone::clone);
+    passphrase::fill_times(&settings)?;
+    clipboard::fill(&settings)?;
+    // A permission that was taken back in the browser's own settings takes the switch along.
+    by_id::<HtmlInputElement>("notify")?.set_checked(settings.notify && permitted);
+    Ok(())
 }

@@ -6,6 +6,7 @@ use web_sys::{
     Element, EventTarget, HtmlDetailsElement, HtmlDialogElement, HtmlElement, HtmlInputElement, HtmlSelectElement,
 };
 
+use crate::diagnosis::has_lost_query;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::scope::Scopes;
 use crate::profile::{COLORS, FieldError, Look, Profile, ProfileDraft, validate, validate_keeping_secret};
@@ -13,7 +14,7 @@ use crate::provider::{self, GrantType, ScopeInfo, ScopeStatus};
 use crate::vault::keeps_secret;
 use crate::view::{Command, Reply, scope_change_revokes, with_successor};
 
-use super::{announce, ask_for, copy, dom, is_manager, load, pass_on, picker, redraw, report, send, with};
+use super::{ask_for, copy, dom, is_manager, load, pass_on, picker, redraw, report, say_failed, send, with};
 use crate::browser::api::words;
 use crate::browser::dom::{by_id, children, find, for_each, set_attribute, set_text, set_text_in, show};
 use crate::browser::{clock, texts};
@@ -247,7 +248,10 @@ pub(super) fn draw() -> Result<(), JsValue> {
         (None, Some(draft)) => draft.renew_automatically,
         (None, None) => true,
     });
-    input("renew_in_tab")?.set_checked(profile.as_ref().is_some_and(|profile| profile.renew_in_tab));
+    input("renew_in_tab")?.set_checked(match (&profile, &draft) {
+        (Some(profile), _) => profile.renew_in_tab,
+        (None, draft) => draft.as_ref().is_some_and(|draft| draft.renew_in_tab),
+    });
     let placeholder = if profile.is_some() {
         "field_client_secret_keep"
     } else {
@@ -274,7 +278,8 @@ pub(super) fn forget_secret() -> Result<(), JsValue> {
     Ok(())
 }
 
-/// Says which hosts the browser will be asked for, and leaves out the fields that only a member's token needs.
+/// Says which hosts the browser will be asked for and whether LinkedIn can know the redirect URI, and leaves out the
+/// fields that only a member's token needs.
 fn draw_hosts() -> Result<(), JsValue> {
     let provider = provider::by_id(&draft()?.provider);
     let for_itself = provider.is_some_and(|provider| provider.grant_type == GrantType::ClientCredentials);
@@ -285,10 +290,17 @@ fn draw_hosts() -> Result<(), JsValue> {
         set_text(&by_id::<Element>("setup_hosts")?, &texts::text("setup_hosts_linkedin"));
         return Ok(());
     }
+    let typed = value("redirect_uri")?;
+    // No error: LinkedIn may change what it does with a query.
+    let never_matches = provider.is_some_and(|provider| has_lost_query(provider, &typed));
+    let hint = if never_matches {
+        "redirect_uri_query_hint"
+    } else {
+        "redirect_uri_hint"
+    };
+    set_text(&by_id::<Element>("redirect_uri_hint")?, &texts::text(hint));
     let token_host = provider.map(|provider| provider.token_endpoint_url().host().to_owned());
-    let redirect_host = RedirectUri::parse(&value("redirect_uri")?)
-        .ok()
-        .map(|uri| uri.host().to_owned());
+    let redirect_host = RedirectUri::parse(&typed).ok().map(|uri| uri.host().to_owned());
     let text = match (token_host, redirect_host) {
         (Some(first), Some(last)) if first != last => {
             texts::text_with("setup_hosts", &[&texts::text_with("list_and", &[&first, &last])])
@@ -410,10 +422,10 @@ fn draw_errors(errors: &[(&str, String)]) -> Result<(), JsValue> {
             first = Some(input);
         }
     }
-    // What has no field of its own is said at the redirect URI's, below which all of these stand.
+    // What has no place of its own.
     let others = errors.iter().find(|(name, _)| !FIELDS.contains(name));
     if let Some((_, text)) = others {
-        announce(text);
+        say_failed(text);
     }
     first.map_or(Ok(()), |input| input.focus())
 }
@@ -431,6 +443,24 @@ fn explain(errors: &[FieldError]) -> Vec<(&'static str, String)> {
         .collect()
 }
 
+/// Shows what the worker found wrong, which knows more: whether there is a secret to keep.
+fn draw_refusal(errors: &[(String, String)]) -> Result<(), JsValue> {
+    let errors: Vec<(&str, String)> = errors
+        .iter()
+        .map(|(field, code)| (field.as_str(), texts::text(&["error_", field, "_", code].concat())))
+        .collect();
+    draw_errors(&errors)
+}
+
+/// Opens the form of a profile that could not be saved with other scopes: with them, and with what is wrong.
+pub(super) fn complete(profile: &Profile, scope: &str, errors: &[(String, String)]) -> Result<(), JsValue> {
+    with(|page| page.form = Some(Form::edit(profile)));
+    redraw()?;
+    input("scope")?.set_value(scope);
+    draw_scopes()?;
+    draw_refusal(errors)
+}
+
 fn mark_sent(sent: bool) {
     with(|page| {
         if let Some(form) = &mut page.form {
@@ -439,8 +469,29 @@ fn mark_sent(sent: bool) {
     });
 }
 
+/// Whether another page has saved the profile since the form shows it. Who is told and saves again means it.
+fn saved_elsewhere() -> bool {
+    with(|page| {
+        let stored = page.form.as_ref().and_then(|form| form.profile.as_ref());
+        let Some(now) = stored.and_then(|stored| page.profile(&stored.id)).cloned() else {
+            return false;
+        };
+        let before = page.form.as_mut().and_then(|form| form.profile.replace(now.clone()));
+        // What the form does not show may differ.
+        before.is_some_and(|before| {
+            let (copy_as, first_app) = (now.copy_as.clone(), now.first_app.clone());
+            let before = Profile {
+                copy_as,
+                first_app,
+                ..before
+            };
+            before != now
+        })
+    })
+}
+
 /// Checks the form, asks for the hosts in the click, and sends the profile to the worker.
-/// Other scopes than those of a living token are `confirmed` first.
+/// Other scopes than those of the app's living tokens are `confirmed` first.
 fn submit(authorize: bool, confirmed: bool) -> Result<(), JsValue> {
     if with(|page| page.form.as_ref().is_some_and(|form| form.sent)) {
         return Ok(());
@@ -462,13 +513,21 @@ fn submit(authorize: bool, confirmed: bool) -> Result<(), JsValue> {
         Ok(valid) => valid.into_profile(String::new(), 0).0,
         Err(errors) => return draw_errors(&explain(&errors)),
     };
+    if saved_elsewhere() {
+        return draw_errors(&[("client_id", texts::text("error_saved_elsewhere"))]);
+    }
     draw_errors(&[])?;
     let revokes = with(|page| {
-        let stored = page.form.as_ref()?.profile.as_ref()?;
-        let token = page.token(&stored.id)?;
-        Some(scope_change_revokes(stored, token, &draft, clock::now_ms()))
+        let stored = page.form.as_ref().and_then(|form| form.profile.as_ref());
+        // Who changes only the name has been asked.
+        let asks = authorize || stored.is_none_or(|stored| !stored.scopes.same_set(&profile.scopes));
+        let tokens = page
+            .profiles
+            .iter()
+            .filter_map(|other| Some((other, page.token(&other.id)?)));
+        asks && scope_change_revokes(&draft, tokens, clock::now_ms())
     });
-    if revokes == Some(true) && !confirmed {
+    if revokes && !confirmed {
         with(|page| {
             if let Some(form) = &mut page.form {
                 form.authorize = authorize;
@@ -497,16 +556,11 @@ fn submit(authorize: bool, confirmed: bool) -> Result<(), JsValue> {
                     pass_on(asked, profile).await;
                 }
             }
-            Ok(Reply::Invalid { errors }) => {
-                let said: Vec<String> = errors
-                    .iter()
-                    .map(|(field, code)| texts::text(&["error_", field, "_", code].concat()) + " ")
-                    .collect();
-                announce(&said.concat());
-            }
-            Ok(Reply::Failed { message }) => report(Err(js_sys::Error::new(&message).into())),
+            Ok(Reply::Invalid { errors }) => report(draw_refusal(&errors)),
+            // Nothing was saved: what the fields hold can be sent again.
+            Ok(Reply::Failed { message }) => say_failed(&message),
             Ok(Reply::Done) => {}
-            Err(error) => report(Err(js_sys::Error::new(&words(&error)).into())),
+            Err(error) => say_failed(&words(&error)),
         }
     });
     Ok(())

@@ -99,8 +99,14 @@ pub(super) fn draw() -> Result<(), JsValue> {
         set_text_in(item, ".trace-state", &texts::text(view.state))?;
         show_in(item, ".trace-finding", view.finding.is_some())?;
         set_text_in(item, ".trace-finding", view.finding.as_deref().unwrap_or_default())?;
-        set_text_in(item, ".trace-time", &texts::date_time(view.began_ms))?;
-        set_attribute(&find::<Element>(item, ".trace-copy")?, "data-place", &place.to_string())?;
+        let began = texts::date_time(view.began_ms);
+        set_text_in(item, ".trace-time", &began)?;
+        let button: Element = find(item, ".trace-copy")?;
+        set_attribute(&button, "data-place", &place.to_string())?;
+        // A profile has several.
+        let one = [&view.profile_name, ", ", &began].concat();
+        let label = texts::text_with("action_for", &[&texts::text("traces_copy"), &one]);
+        set_attribute(&button, "aria-label", &label)?;
         let steps: Element = find(item, ".trace-steps")?;
         for (step, shown) in children(&steps, view.steps.len(), "trace-step-template")?
             .iter()

@@ -10,7 +10,7 @@ use web_sys::{Blob, Element, EventTarget, HtmlElement, HtmlInputElement, Url};
 use crate::profile::{ImportError, Imported, MAX_IMPORT_BYTES, Profile, ProfileDraft, export, import, validate};
 use crate::view::{Command, Reply};
 
-use super::{announce, backup, copy, dom, report, restore, send, with};
+use super::{announce, backup, copy, dom, report, restore, say_failed, send, with};
 use crate::browser::api::{property, set, words};
 use crate::browser::dom::{by_id, children, find, for_each, set_attribute, set_text, set_text_in, show, show_in};
 use crate::browser::texts;
@@ -147,7 +147,8 @@ fn draw_found() -> Result<(), JsValue> {
             .into_iter()
             .find(|name| !name.is_empty());
         let unnamed = texts::text("import_unnamed");
-        set_text_in(item, ".found-name", name.map_or(unnamed.as_str(), String::as_str))?;
+        let name = name.map_or(unnamed.as_str(), String::as_str);
+        set_text_in(item, ".found-name", name)?;
         let none = texts::text("import_missing");
         let or_none = |text: &str| if text.is_empty() { none.clone() } else { text.to_owned() };
         set_text_in(item, ".found-client", &or_none(&draft.client_id))?;
@@ -169,7 +170,9 @@ fn draw_found() -> Result<(), JsValue> {
         } else {
             "import_complete"
         };
-        set_text(&button, &texts::text(key));
+        let action = texts::text(key);
+        set_text(&button, &action);
+        set_attribute(&button, "aria-label", &texts::text_with("action_for", &[&action, name]))?;
         set_attribute(&button, "data-place", &place.to_string())?;
     }
     Ok(())
@@ -207,9 +210,9 @@ fn add(place: usize) -> Result<(), JsValue> {
                 DRAFT.set(Some(imported.draft));
                 report(super::manager::go("new"));
             }
-            Ok(Reply::Failed { message }) => announce(&message),
+            Ok(Reply::Failed { message }) => say_failed(&message),
             Ok(Reply::Done) => {}
-            Err(error) => announce(&words(&error)),
+            Err(error) => say_failed(&words(&error)),
         }
     });
     Ok(())

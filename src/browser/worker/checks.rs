@@ -5,7 +5,7 @@ use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
-use crate::flow::{Answer, Check, StoredToken, Subject};
+use crate::flow::{Answer, Check, Event, StoredToken, Subject};
 use crate::oauth::HttpRequest;
 use crate::plain::Record as _;
 use crate::profile::Profile;
@@ -13,12 +13,14 @@ use crate::provider;
 use crate::vault::{self, Index, SecretRecord};
 
 use super::super::api::{answer, granted, words};
-use super::super::storage::local;
+use super::super::storage::{Records, local};
 use super::super::writing::{read, remove, store};
 use super::super::{clock, fetch};
 use super::effects::set_alarm;
+use super::lock::finish_soon;
+use super::profiles::Turn;
 use super::tokens::look_soon;
-use super::with;
+use super::{Worker, with, work_off};
 
 /// What is asked of the servers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,7 +59,13 @@ pub(super) async fn ask(profile: String, question: Question) -> Result<(), JsVal
     let name = profile.clone();
     let done = future_to_promise(async move {
         let done = find_out(&name, question).await;
-        with(|worker| worker.asking.retain(|asking| asking.profile != name));
+        let closing = with(|worker| {
+            worker.asking.retain(|asking| asking.profile != name);
+            worker.closing
+        });
+        if closing {
+            finish_soon();
+        }
         done.map(|()| JsValue::UNDEFINED)
     });
     with(|worker| {
@@ -98,25 +106,41 @@ async fn ask_waiting() -> Result<(), JsValue> {
 
 /// Deletes the stored token with what was found out about it.
 pub(super) async fn remove_token(profile: &str) -> Result<(), JsValue> {
-    if with(|worker| worker.engine.flow_of(profile).is_some()) {
+    let _turn = Turn::wait().await;
+    let on_its_way = |worker: &mut Worker| {
+        let flow = worker.engine.flow_of(profile);
+        flow.is_some_and(|flow| flow.refused().is_none())
+    };
+    if with(on_its_way) {
         return Err(js_sys::Error::new("a new token is on its way").into());
     }
-    let (token, check) = (vault::token_key(profile), vault::check_key(profile));
-    remove(&[token, check]).await?;
+    let keys = [vault::token_key(profile), vault::check_key(profile)];
+    remove(&keys).await?;
+    // Only now: what can't be removed from storage is no reason to forget what is in memory alone.
+    let unstored = with(|worker| worker.engine.unstored_of(profile).map(|(token, _)| token.flow.clone()));
+    if let Some(flow) = unstored {
+        work_off(Event::Cancel(flow)).await;
+        work_off(Event::Dismiss(profile.to_owned())).await;
+        // Before that, storage may have taken it after all.
+        remove(&keys).await?;
+    }
     look_soon();
     Ok(())
 }
 
+/// A profile's token: the one that could not be stored yet, as long as there is one.
+fn token_of(id: &str, records: &Records) -> Result<Option<StoredToken>, JsValue> {
+    match with(|worker| worker.engine.unstored_of(id).map(|(token, _)| token.clone())) {
+        Some(unstored) => Ok(Some(unstored)),
+        None => records.get(&vault::token_key(id)),
+    }
+}
+
 /// A profile's token with all that a question needs, and what is known of it; none without a token.
 async fn subject(id: &str) -> Result<Option<(Subject, Check)>, JsValue> {
-    let [profile, secret, token, check] = [
-        vault::profile_key(id),
-        vault::secret_key(id),
-        vault::token_key(id),
-        vault::check_key(id),
-    ];
-    let records = read(&local(), &[&profile, &secret, &token, &check]).await?;
-    let (Some(profile), Some(stored)) = (records.get::<Profile>(&profile)?, records.get::<StoredToken>(&token)?) else {
+    let [profile, secret, check] = [vault::profile_key(id), vault::secret_key(id), vault::check_key(id)];
+    let records = read(&local(), &[&profile, &secret, &vault::token_key(id), &check]).await?;
+    let (Some(profile), Some(stored)) = (records.get::<Profile>(&profile)?, token_of(id, &records)?) else {
         return Ok(None);
     };
     let Some(provider) = provider::by_id(&profile.provider) else {
@@ -171,9 +195,11 @@ async fn find_out(id: &str, question: Question) -> Result<(), JsValue> {
             _ => return Ok(()),
         }
     };
+    // A deletion comes before it or after it.
+    let _turn = Turn::wait().await;
     // The token may be another one by now.
     let key = vault::token_key(id);
-    let now: Option<StoredToken> = read(&local(), &[&key]).await?.get(&key)?;
+    let now = token_of(id, &read(&local(), &[&key]).await?)?;
     if now.is_none_or(|now| now.flow != subject.stored.flow) {
         return Ok(());
     }

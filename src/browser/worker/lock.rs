@@ -59,6 +59,7 @@ pub(super) async fn command(command: &Command) -> Option<Result<(), JsValue>> {
         _ => {
             used();
             if matches!(command, Command::Understood) {
+                let _turn = Turn::wait().await;
                 writing::understood().await
             } else {
                 return None;
@@ -178,6 +179,11 @@ pub(super) async fn lock() -> Result<(), JsValue> {
     // First: the pages go at once, and a worker that dies over the rest goes on with it.
     keep(&OpenKey { closing: true, ..open }).await?;
     clear_soon();
+    // The last time that storage can take what it refused before.
+    let unstored = with(|worker| worker.engine.unstored());
+    for profile in unstored {
+        dispatch(Event::StoreAgain(profile)).await;
+    }
     dispatch(Event::Lock).await;
     finish().await
 }
@@ -192,7 +198,9 @@ pub(super) fn finish_soon() {
 }
 
 async fn finish() -> Result<(), JsValue> {
-    let on_its_way = |worker: &mut super::Worker| !worker.closing || worker.busy || !worker.engine.flows.is_empty();
+    let on_its_way = |worker: &mut super::Worker| {
+        !worker.closing || worker.busy || !worker.engine.flows.is_empty() || !worker.asking.is_empty()
+    };
     if with(on_its_way) {
         return Ok(());
     }
@@ -200,9 +208,11 @@ async fn finish() -> Result<(), JsValue> {
     if with(on_its_way) {
         return Ok(());
     }
-    store(&[(vault::WAITING_KEY, waiting().await?.to_plain())]).await?;
+    // Storage that is full or damaged does not keep the key from going.
+    if let Err(error) = note_waiting().await {
+        web_sys::console::warn_2(&"what waits could not be noted:".into(), &words(&error).into());
+    }
     with(|worker| {
-        worker.closing = false;
         worker.recorder = Recorder::new();
         worker.engine.ended.clear();
     });
@@ -211,6 +221,8 @@ async fn finish() -> Result<(), JsValue> {
     answer(write(&session(), &[(vault::ENGINE_KEY, engine)])).await?;
     answer(session().remove(&strings([vault::OPEN_KEY].iter()))).await?;
     set_sealing(Sealing::Locked);
+    // Until now it kept flows from beginning; from now on the lock does.
+    with(|worker| worker.closing = false);
     let alarms: Array = answer(api().alarms().get_all()).await?.unchecked_into();
     for alarm in alarms {
         let name = property(&alarm, "name").as_string().unwrap_or_default();
@@ -219,6 +231,11 @@ async fn finish() -> Result<(), JsValue> {
         }
     }
     look_while_locked().await
+}
+
+/// The renewals that come due, for the time until it is opened.
+async fn note_waiting() -> Result<(), JsValue> {
+    store(&[(vault::WAITING_KEY, waiting().await?.to_plain())]).await
 }
 
 /// Deletes everything, where nobody can open it.
@@ -233,12 +250,12 @@ async fn start_over() -> Result<(), JsValue> {
 fn used() {
     spawn_local(async {
         let set = async {
-            if vault_now().await?.header.is_empty() {
+            let records = read(&local(), &[vault::VAULT_KEY, vault::SETTINGS_KEY]).await?;
+            let vault: Option<VaultRecord> = records.get(vault::VAULT_KEY)?;
+            if is_locked() || vault.is_none_or(|vault| vault.header.is_empty()) {
                 return Ok(());
             }
-            let settings = read(&local(), &[vault::SETTINGS_KEY])
-                .await?
-                .get::<Settings>(vault::SETTINGS_KEY)?;
+            let settings = records.get::<Settings>(vault::SETTINGS_KEY)?;
             let after_ms = settings.unwrap_or_default().lock_after_ms();
             let at_ms = after_ms.map(|after_ms| clock::now_ms() + after_ms);
             answer(set_alarm(LOCK_ALARM, at_ms)).await.map(|_| ())

@@ -43,7 +43,7 @@ use effects::{change_rules, run_one};
 use lock::LOCK_ALARM;
 use profiles::{choose_format, move_profile, save, save_copy, save_settings};
 use restore::restore;
-use tokens::{TOKENS_ALARM, look_at_tokens, mend_alarm, new_flow, renewal};
+use tokens::{TOKENS_ALARM, look_at_tokens, look_soon, mend_alarm, new_flow, renewal, stored_token};
 use traces::write_traces;
 use trash::{TRASH_ALARM, delete, empty_trash, undo_delete};
 
@@ -54,6 +54,10 @@ const PAGES: [&str; 2] = [PAGE, "manager.html"];
 
 /// How long a page that has come takes to get its title.
 const TITLE_AFTER_MS: i32 = 500;
+
+/// How long what is queued may take before it is waited for no longer, and how often to look.
+const WORKED_OFF_WITHIN_MS: u64 = 30_000;
+const LOOK_EVERY_MS: i32 = 50;
 
 thread_local! {
     static WORKER: RefCell<Worker> = const {
@@ -139,8 +143,9 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     if alarm.as_deref() == Some(CLIPBOARD_ALARM) {
         clipboard::clear().await?;
     }
+    let allowed = event == "permissions.onAdded";
     let again = event == "online" && with(|worker| worker.engine.waits_for_network());
-    if again || event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
+    if allowed || again || event.starts_with("runtime.") || alarm.as_deref() == Some(TOKENS_ALARM) {
         look_at_tokens().await?;
     }
     if is_locked() {
@@ -150,7 +155,7 @@ pub async fn handle(event: String, arguments: Array) -> Result<JsValue, JsValue>
     if event.starts_with("runtime.") || alarm.as_deref() == Some(TRASH_ALARM) {
         empty_trash().await?;
     }
-    if event == "permissions.onAdded" || alarm.as_deref().is_some_and(vault::is_check_key) {
+    if allowed || alarm.as_deref().is_some_and(vault::is_check_key) {
         checks::ask_soon();
     }
     if event == "runtime.onInstalled" && property(&argument, "reason").as_string().as_deref() == Some("install") {
@@ -287,6 +292,10 @@ async fn command_reply(command: Command) -> Result<Reply, JsValue> {
         }
         Command::Authorize { profile } => {
             authorized = Some(profile);
+            None
+        }
+        Command::Renew { profile } if with(|worker| worker.engine.unstored_of(&profile).is_some()) => {
+            tokens::store_again(profile).await?;
             None
         }
         Command::Renew { profile } => renewal(&profile).await?.map(|new| Event::Renew(Box::new(new))),
@@ -526,25 +535,67 @@ async fn dispatch(event: Event) {
     }
 }
 
+/// The same, and waits until all that was queued is done, for what must not come before it. Not for effects, which it would
+/// wait for itself.
+async fn work_off(event: Event) {
+    dispatch(event).await;
+    wait_while(WORKED_OFF_WITHIN_MS, || with(|worker| worker.busy)).await;
+}
+
+/// Waits as long as something is so, but no longer than this.
+async fn wait_while(milliseconds: u64, is_so: impl Fn() -> bool) {
+    let until_ms = clock::now_ms() + milliseconds;
+    while is_so() && clock::now_ms() < until_ms {
+        clock::pause(LOOK_EVERY_MS).await;
+    }
+}
+
 /// Takes the queue's events, one after the other. A second call while one runs leaves them to the first.
 async fn drain() {
     if with(|worker| std::mem::replace(&mut worker.busy, true)) {
         return;
     }
-    while let Some(event) = with(|worker| worker.queue.pop_front()) {
-        let effects = with(|worker| {
+    while let Some(mut event) = with(|worker| worker.queue.pop_front()) {
+        // Since it was asked for, a flow that was before it in the queue may have stored another token.
+        if let Event::Renew(new) = &mut event
+            && let Ok(stored) = stored_token(&new.snapshot.profile.id).await
+        {
+            let Some(stored) = stored else { continue };
+            new.snapshot.profile.scopes = stored.token.scope_requested.clone();
+            new.renews = Some(stored);
+        }
+        // What was asked for before the lock and comes after it would be stored nowhere.
+        let begins = matches!(event, Event::Authorize(_) | Event::Renew(_));
+        if begins && (is_locked() || with(|worker| worker.closing)) {
+            continue;
+        }
+        let (effects, turned) = with(|worker| {
             let now_ms = clock::now_ms();
+            let before = worker.engine.unstored().len();
             worker.recorder.before(&worker.engine, now_ms, &event);
             let effects = worker.engine.step(now_ms, event);
             worker.recorder.after(&worker.engine, now_ms, &effects);
-            effects
+            (effects, worker.engine.unstored().len() != before)
         });
         let results = run(effects).await;
-        with(|worker| {
+        let refused = results
+            .iter()
+            .any(|result| matches!(result, Event::EffectFailed { .. }));
+        let ends = with(|worker| {
             for result in results.into_iter().rev() {
                 worker.queue.push_front(result);
             }
+            let ends = worker.closing || worker.wiping;
+            // A token that was refused does not wait in the session while everything is being locked or deleted.
+            if refused && ends {
+                worker.queue.push_back(Event::Lock);
+            }
+            ends
         });
+        if turned && !ends {
+            // The icon says it.
+            look_soon();
+        }
     }
     with(|worker| worker.busy = false);
     tidy(Tidying::Traces);

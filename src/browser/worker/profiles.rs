@@ -40,9 +40,14 @@ impl Drop for Turn {
     }
 }
 
+/// Whether these records, the schema's number among them, are not a newer version's.
+pub(super) fn check_version(records: &Records) -> Result<(), JsValue> {
+    vault::check_schema(records.get(vault::SCHEMA_KEY)?).map_err(|error| js_sys::Error::new(&error.to_string()).into())
+}
+
 /// The index, unless a newer version wrote it.
 pub(super) fn index_of(records: &Records) -> Result<Index, JsValue> {
-    vault::check_schema(records.get(vault::SCHEMA_KEY)?).map_err(|error| js_sys::Error::new(&error.to_string()))?;
+    check_version(records)?;
     Ok(records.get(vault::INDEX_KEY)?.unwrap_or_default())
 }
 
@@ -89,9 +94,10 @@ pub(super) async fn save(id: Option<String>, draft: ProfileDraft) -> Result<Repl
     };
     let token_endpoint = valid.provider.token_endpoint_url();
     let created_ms = stored.as_ref().map_or_else(clock::now_ms, |profile| profile.created_ms);
-    let copy_as = stored.and_then(|profile| profile.copy_as);
     let (mut profile, client_secret) = valid.into_profile(id.clone(), created_ms);
-    profile.copy_as = copy_as;
+    if let Some(stored) = stored {
+        profile.take_place_of(stored);
+    }
     index.put(&id, &profile.name);
     let mut written = vec![
         (vault::SCHEMA_KEY, vault::SCHEMA.to_plain()),

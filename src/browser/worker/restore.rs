@@ -32,6 +32,14 @@ pub(super) async fn restore(profiles: Vec<Restored>, settings: Option<Settings>)
                 .any(|restored| restored.kept.profile.id == flow.profile())
         })
     });
+    let unstored = with(|worker| {
+        let mut ids = profiles.iter().map(|restored| &restored.kept.profile.id);
+        ids.any(|id| worker.engine.unstored_of(id).is_some())
+    });
+    if unstored {
+        let words = "a token of one of these profiles is not saved yet: save or remove it first; nothing was restored";
+        return Err(js_sys::Error::new(words).into());
+    }
     if busy {
         return Err(js_sys::Error::new("a flow of one of these profiles is under way; nothing was restored").into());
     }

@@ -20,9 +20,9 @@ use super::super::storage::{Records, is_locked, local};
 use super::super::writing::{read, store};
 use super::super::{clock, entropy, texts};
 use super::effects::set_alarm;
-use super::profiles::gone;
+use super::profiles::{check_version, gone, index_of};
 use super::trash::in_trash;
-use super::{PAGE, dispatch, start, with};
+use super::{PAGE, dispatch, start, with, work_off};
 
 /// The alarm for the next look at the stored tokens.
 pub(super) const TOKENS_ALARM: &str = "tokens";
@@ -36,11 +36,29 @@ const URGENT: &str = "#b3261e";
 
 /// A renewal of this profile's token; none without a token.
 pub(super) async fn renewal(id: &str) -> Result<Option<NewFlow>, JsValue> {
-    let key = vault::token_key(id);
-    match read(&local(), &[&key]).await?.get(&key)? {
+    match stored_token(id).await? {
         Some(token) => new_flow(id, Some(token)).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Offers a token to `storage.local` that it refused, and says if it does so again.
+pub(super) async fn store_again(profile: String) -> Result<(), JsValue> {
+    work_off(Event::StoreAgain(profile.clone())).await;
+    let refused = with(|worker| {
+        let finding = worker
+            .engine
+            .unstored_of(&profile)
+            .map(|(_, finding)| finding.evidence.clone());
+        finding.map(Option::unwrap_or_default)
+    });
+    refused.map_or(Ok(()), |words| Err(js_sys::Error::new(&words).into()))
+}
+
+/// A profile's token as it stands in `storage.local`.
+pub(super) async fn stored_token(id: &str) -> Result<Option<StoredToken>, JsValue> {
+    let key = vault::token_key(id);
+    read(&local(), &[&key]).await?.get(&key)
 }
 
 /// Looks at the stored tokens, when nothing else is to be done.
@@ -88,7 +106,8 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
     // Neither stops a renewal when it can't be read.
     let settings: Settings = head.get(vault::SETTINGS_KEY).ok().flatten().unwrap_or_default();
     let reminded: Vec<Reminded> = head.get(vault::REMINDED_KEY).ok().flatten().unwrap_or_default();
-    let index: Index = head.get(vault::INDEX_KEY)?.unwrap_or_default();
+    // What a newer version wrote is not renewed: the answer could not be stored.
+    let index = index_of(&head)?;
     let keys = index.entries.iter();
     let keys: Vec<String> = keys
         .flat_map(|entry| [vault::profile_key(&entry.id), vault::token_key(&entry.id)])
@@ -99,7 +118,8 @@ pub(super) async fn look_at_tokens() -> Result<(), JsValue> {
     let (tokens, names) = known(&records, &keys, now_ms);
     let days: &[u32] = if settings.notify { &settings.remind_days } else { &[] };
     let plan = Plan::new(now_ms, &tokens, days, &reminded);
-    show_badge(plan.badge)?;
+    let unsaved = with(|worker| !worker.engine.unstored().is_empty());
+    show_badge(if unsaved { Badge::Expired } else { plan.badge })?;
     answer(set_alarm(TOKENS_ALARM, Some(plan.wake_ms))).await?;
     if plan.reminded != reminded {
         // Said afterwards: a reminder twice is better than none.
@@ -121,23 +141,35 @@ async fn renew_some(due: Vec<String>, wake_ms: u64) -> Result<(), JsValue> {
     for profile in due {
         let (renews, renewals) = with(|worker| {
             let mut flows = worker.engine.flows.iter();
-            let renewals = flows.clone().filter(|flow| flow.renews.is_some()).count();
+            // One whose token waits to be stored keeps no other from being renewed.
+            let renewals = flows
+                .clone()
+                .filter(|flow| flow.renews.is_some() && flow.refused().is_none());
+            let renewals = renewals.count();
             (flows.any(|flow| flow.profile() == profile), renewals)
         });
         if renews {
             continue;
         }
-        // Nobody is there to be asked for hosts.
-        let Some(new) = renewal(&profile).await?.filter(|new| new.permitted) else {
+        let Some(new) = renewal(&profile).await? else { continue };
+        let permitted = new.permitted;
+        // What the person knows of is told once.
+        if !permitted && with(|worker| worker.engine.renewal_retry_ms(&profile).is_some()) {
             continue;
-        };
+        }
         let full = renewals >= AT_ONCE;
         let look_ms = clock::now_ms() + if full { NEXT_MS } else { BEGUN_MS };
         answer(set_alarm(TOKENS_ALARM, Some(look_ms.min(wake_ms)))).await?;
         if full {
             break;
         }
-        dispatch(Event::Renew(Box::new(new))).await;
+        let mut event = Event::Renew(Box::new(new));
+        if !permitted {
+            // Nobody is there to be asked for hosts.
+            with(|worker| worker.queue.push_back(event));
+            event = Event::PermissionRefused(profile);
+        }
+        dispatch(event).await;
     }
     Ok(())
 }
@@ -249,7 +281,8 @@ fn show_badge(badge: Badge) -> Result<(), JsValue> {
 /// A new flow of this profile: an authorization, or the renewal of a token.
 pub(super) async fn new_flow(id: &str, renews: Option<StoredToken>) -> Result<NewFlow, JsValue> {
     let (profile_key, secret_key) = (vault::profile_key(id), vault::secret_key(id));
-    let records = read(&local(), &[&profile_key, &secret_key]).await?;
+    let records = read(&local(), &[vault::SCHEMA_KEY, &profile_key, &secret_key]).await?;
+    check_version(&records)?;
     // The records of a deleted profile stand until the trash is emptied.
     if in_trash()
         .await?

@@ -13,7 +13,7 @@ use super::super::writing::{read, remove, store};
 use super::effects::set_alarm;
 use super::profiles::{Turn, gone, index_of};
 use super::tokens::look_soon;
-use super::{dispatch, start};
+use super::{start, work_off};
 
 /// The alarm after which a deletion can't be undone.
 pub(super) const TRASH_ALARM: &str = "trash";
@@ -24,9 +24,14 @@ pub(super) async fn delete(id: &str) -> Result<(), JsValue> {
     index_of(&read(&local(), &vault::HEAD_KEYS).await?)?
         .place(id)
         .ok_or_else(gone)?;
-    // The one that lies there goes for good.
-    empty_trash().await?;
-    let _turn = Turn::wait().await;
+    // The one that lies there goes for good, and so does one that another page has put there meanwhile.
+    let _turn = loop {
+        empty_trash().await?;
+        let turn = Turn::wait().await;
+        if in_trash().await?.is_none() {
+            break turn;
+        }
+    };
     let mut index = index_of(&read(&local(), &vault::HEAD_KEYS).await?)?;
     let (place, entry) = index.remove(id).ok_or_else(gone)?;
     let trash = Trash {
@@ -74,8 +79,9 @@ pub(super) async fn empty_trash() -> Result<(), JsValue> {
     // A worker that dies over this is woken again.
     answer(set_alarm(TRASH_ALARM, Some(clock::now_ms() + UNDO_MS))).await?;
     if deleted {
-        // Before its records go: an answer that comes later is not stored any more.
-        dispatch(Event::ProfileDeleted {
+        // Before its records go: an answer that comes later is not stored any more, and one that is being stored is there to
+        // go with them.
+        work_off(Event::ProfileDeleted {
             profile: entry.id,
             for_good: true,
         })

@@ -24,15 +24,14 @@ use super::super::writing::{self, store};
 use super::effects::{run_one, set_alarm};
 use super::profiles::Turn;
 use super::tokens::look_soon;
-use super::{checks, clipboard, dispatch, with};
+use super::{checks, clipboard, dispatch, wait_while, with};
 
 /// Wakes a worker that goes on.
 const WIPE_ALARM: &str = "wipe";
 const AGAIN_MS: u64 = 30_000;
 
-/// How long what was posted before is waited for, and how often to look.
+/// How long what was posted before is waited for.
 const QUIET_WITHIN_MS: u64 = 30_000;
-const LOOK_EVERY_MS: i32 = 50;
 
 /// How many tokens are being revoked at a time, and how long all of it may take.
 const AT_ONCE: usize = 6;
@@ -91,6 +90,11 @@ pub(super) async fn seen() -> Result<(), JsValue> {
 
 async fn wipe_all(mut wipe: Wipe) -> Result<(), JsValue> {
     answer(set_alarm(WIPE_ALARM, Some(clock::now_ms() + AGAIN_MS))).await?;
+    // Those that storage refused go with the lock.
+    let unstored = with(|worker| worker.engine.unstored());
+    if !wipe.asked {
+        revoke(&mut wipe, unstored).await;
+    }
     // What was posted may bring one token more, which is revoked with the others.
     dispatch(Event::Lock).await;
     quiet().await;
@@ -112,12 +116,9 @@ async fn wipe_all(mut wipe: Wipe) -> Result<(), JsValue> {
 
 /// Waits until no flow is under way, no question asked and no trace to be written.
 async fn quiet() {
-    let until_ms = clock::now_ms() + QUIET_WITHIN_MS;
     let busy =
         || with(|worker| worker.busy || worker.tidies || !worker.engine.flows.is_empty() || !worker.asking.is_empty());
-    while busy() && clock::now_ms() < until_ms {
-        clock::pause(LOOK_EVERY_MS).await;
-    }
+    wait_while(QUIET_WITHIN_MS, busy).await;
 }
 
 /// Goes on when it is done, or when the time is over.
@@ -151,6 +152,11 @@ async fn revoke_all(wipe: &mut Wipe) {
         .iter()
         .filter_map(|key| vault::profile_of_token(key).map(str::to_owned))
         .collect();
+    revoke(wipe, waiting).await;
+}
+
+/// The same of the tokens of these profiles.
+async fn revoke(wipe: &mut Wipe, waiting: Vec<String>) {
     let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
     let tokens = Rc::new(RefCell::new(Tokens {
         waiting,
@@ -173,8 +179,8 @@ async fn revoke_all(wipe: &mut Wipe) {
     }
     let mut tokens = tokens.borrow_mut();
     tokens.waiting.clear();
-    wipe.revoked = tokens.revoked;
-    wipe.kept = count - tokens.revoked - tokens.ended;
+    wipe.revoked += tokens.revoked;
+    wipe.kept += count - tokens.revoked - tokens.ended;
 }
 
 async fn revoke_some(tokens: &RefCell<Tokens>) {

@@ -2,9 +2,9 @@
 
 use url::Url;
 
-use crate::oauth::{form, text};
+use crate::oauth::text;
 
-use super::pairs::Pairs;
+use super::pairs::{Pairs, form_pairs};
 use super::{ImportError, Imported, Kind, at_least_one};
 
 /// A text that is one URL, or one line of parameters; none for any other text.
@@ -55,7 +55,7 @@ pub(super) fn url(text: &str) -> Option<Pairs> {
         return None;
     }
     let url = Url::parse(&text).ok()?;
-    let list = form::parse(url.query().unwrap_or_default().as_bytes());
+    let list = form_pairs(url.query().unwrap_or_default());
     let list = list
         .into_iter()
         .filter(|(name, value)| !(name == "response_type" && value == "code"));
@@ -69,7 +69,7 @@ pub(super) fn url(text: &str) -> Option<Pairs> {
 /// A form body or a query without its URL.
 pub(super) fn parameters(text: &str) -> Option<Pairs> {
     let text = text.trim_start_matches('?');
-    let list = first_of_each(form::parse(text.as_bytes()));
+    let list = first_of_each(form_pairs(text));
     (list.len() > 1 && list.iter().any(|(name, _)| name == "client_id")).then(|| Pairs {
         list,
         ..Pairs::default()

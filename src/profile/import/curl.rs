@@ -1,8 +1,8 @@
 //! curl commands: a token request in any of the ways that curl can say it, or an authorization request.
 
-use crate::oauth::{form, text};
+use crate::oauth::text;
 
-use super::pairs::Pairs;
+use super::pairs::{Pairs, form_pairs};
 use super::shell::Unread;
 use super::{ImportError, Imported, Kind, at_least_one, authorization_url, json, shell};
 
@@ -37,26 +37,73 @@ const LONG_WITH_VALUE: [&str; 22] = [
 
 /// The curl commands of a text; none when there is no curl in it.
 pub(super) fn commands(text: &str) -> Option<Result<Vec<Vec<String>>, ImportError>> {
-    let begins = |line: &str| {
-        let line = line.trim_start().trim_start_matches(['$', '>', '%']).trim_start();
-        ["curl ", "curl.exe ", "curl\t"]
-            .iter()
-            .any(|curl| line.starts_with(curl))
-    };
-    if !text.lines().any(begins) {
+    let text = without_prose(text);
+    if text.is_empty() {
         return None;
     }
-    let commands = match shell::commands(text) {
-        Ok(commands) => commands,
-        Err(Unread::Unclosed) => return Some(Err(ImportError::UnclosedQuote)),
-        Err(Unread::TooManyWords) => return Some(Err(ImportError::TooLarge)),
+    // As a browser copies a request for cmd.
+    let (commands, unread) = if text.contains(" ^\"") {
+        shell::commands(&without_carets(&text))
+    } else {
+        shell::commands(&text)
     };
-    let mut found = Vec::new();
-    for command in commands {
-        let curl = command.iter().position(|word| word == "curl" || word == "curl.exe");
-        found.extend(curl.map(|place| command[place + 1..].to_vec()));
+    let place = |command: &Vec<String>| command.iter().position(|word| word == "curl" || word == "curl.exe");
+    match unread {
+        Some(Unread::TooManyWords) => return Some(Err(ImportError::TooLarge)),
+        // An apostrophe in what is said below a command is no quote of it.
+        Some(Unread::Unclosed) if commands.last().and_then(place).is_some() => {
+            return Some(Err(ImportError::UnclosedQuote));
+        }
+        _ => {}
     }
-    Some(Ok(found))
+    let found = commands.iter().filter_map(|command| {
+        let place = place(command)?;
+        Some(command[place + 1..].to_vec())
+    });
+    Some(Ok(found.collect()))
+}
+
+/// The lines from each curl on. What is said above it, and around the fences of Markdown, is no command, and its apostrophes
+/// are no quotes.
+fn without_prose(text: &str) -> String {
+    let mut kept = String::new();
+    let mut inside = false;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with("```") {
+            inside = false;
+            continue;
+        }
+        inside |= begins(line);
+        if inside {
+            kept.push_str(line);
+        }
+    }
+    kept
+}
+
+fn begins(line: &str) -> bool {
+    let line = line.trim_start().trim_start_matches(['$', '>', '%']).trim_start();
+    ["curl ", "curl.exe ", "curl\t"]
+        .iter()
+        .any(|curl| line.starts_with(curl))
+}
+
+/// What cmd makes of its carets: each stands for the character behind it, and at the end of a line for nothing.
+fn without_carets(text: &str) -> String {
+    let mut plain = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let own = if c == '^' { chars.next() } else { Some(c) };
+        match own {
+            Some('\r' | '\n') if c == '^' => {
+                if own == Some('\r') {
+                    chars.next();
+                }
+            }
+            own => plain.extend(own),
+        }
+    }
+    plain
 }
 
 pub(super) fn import(commands: &[Vec<String>]) -> Result<Vec<Imported>, ImportError> {
@@ -131,7 +178,7 @@ fn data(pairs: &mut Pairs, value: Option<&String>, files: bool) {
     if value.trim_start().starts_with('{') {
         pairs.list.extend(json::members(value));
     } else {
-        pairs.list.extend(form::parse(value.as_bytes()));
+        pairs.list.extend(form_pairs(value));
     }
 }
 

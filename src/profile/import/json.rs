@@ -95,13 +95,12 @@ impl Walk {
                 }
             }
             Plain::List(items) => {
-                let entries = entries(items);
-                if entries.is_empty() {
+                if let Some(entries) = entries(items) {
+                    self.pairs(entries, name);
+                } else {
                     for item in items {
                         self.value(item, name);
                     }
-                } else {
-                    self.pairs(entries, name);
                 }
             }
             _ => {}
@@ -199,13 +198,18 @@ fn direct(value: &Plain) -> Vec<(String, String)> {
     list
 }
 
-/// `[{"key": …, "value": …}]`, without what is switched off.
-fn entries(items: &[Plain]) -> Vec<(String, String)> {
-    let mut list = Vec::new();
+/// `[{"key": …, "value": …}]`, without what is switched off; Insomnia's parameters and HAR say `name` for the key. None for any
+/// other list.
+fn entries(items: &[Plain]) -> Option<Vec<(String, String)>> {
+    let mut list = None;
     for item in items {
         let off = item.get("enabled") == Some(&Plain::Bool(false)) || item.get("disabled") == Some(&Plain::Bool(true));
-        if let (Some(key), Some(value), false) = (text(item, "key"), text(item, "value"), off) {
-            list.push((key.to_owned(), value.to_owned()));
+        let key = text(item, "key").or_else(|| text(item, "name"));
+        if let (Some(key), Some(value)) = (key, text(item, "value")) {
+            let list = list.get_or_insert_with(Vec::new);
+            if !off {
+                list.push((key.to_owned(), value.to_owned()));
+            }
         }
     }
     list

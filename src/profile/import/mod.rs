@@ -123,6 +123,7 @@ impl ImportError {
             Self::UnclosedQuote => "unclosed_quote",
             Self::Yaml => "yaml",
             Self::NewerVersion { .. } => "newer_version",
+            Self::Unfit { profile: 0, .. } => "unfit_file",
             Self::Unfit { .. } => "unfit",
         }
     }
@@ -134,6 +135,7 @@ impl ImportError {
             Self::NotJson { line, column } => vec![line.to_string(), column.to_string()],
             Self::NothingIn(kind) => vec![kind.code().to_owned()],
             Self::NewerVersion { found } => vec![found.to_string()],
+            Self::Unfit { profile: 0, member } => vec![(*member).to_owned()],
             Self::Unfit { profile, member } => vec![profile.to_string(), (*member).to_owned()],
             _ => Vec::new(),
         }

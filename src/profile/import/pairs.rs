@@ -2,14 +2,17 @@
 
 use url::Url;
 
-use crate::oauth::text;
+use crate::oauth::{form, text};
 use crate::profile::{Look, ProfileDraft};
-use crate::provider;
+use crate::provider::{self, GrantType};
 
 use super::Imported;
 
 /// Stands for what a shell or a file would have filled in: a value with it is not known. No character of any text.
 pub(super) const EXPANSION: char = '\u{FFFF}';
+
+/// The `grant_type` of an app that asks for a token of its own (RFC 6749 section 4.4.2).
+const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// The longest value that is taken.
 const MAX_VALUE: usize = 4096;
@@ -63,8 +66,13 @@ impl Pairs {
     pub(super) fn into_imported(self) -> Option<Imported> {
         let mut unknown = Vec::new();
         let mut taken: [Taken; 7] = Default::default();
+        let mut for_itself = false;
         for (name, value) in self.list {
             if value.is_empty() {
+                continue;
+            }
+            if value == CLIENT_CREDENTIALS && words(&name).join("_") == "grant_type" {
+                for_itself = true;
                 continue;
             }
             let known = meaning(&name).filter(|(field, _)| fits(*field, &value));
@@ -98,6 +106,7 @@ impl Pairs {
             (None, Some(url)) => provider_at(&url).unwrap_or_default(),
             (None, None) => provider::all().first().map_or("", |provider| provider.id),
         };
+        let provider = if for_itself { without_member(provider) } else { provider };
         let name = if self.name.is_empty() && !value(Field::Provider).is_empty() {
             value(Field::Profile)
         } else {
@@ -110,7 +119,7 @@ impl Pairs {
                 client_id: value(Field::ClientId).trim().to_owned(),
                 client_secret: value(Field::ClientSecret).to_owned(),
                 redirect_uri: value(Field::RedirectUri).trim().to_owned(),
-                scope: value(Field::Scope).trim().to_owned(),
+                scope: scope(value(Field::Scope)),
                 renew_automatically: true,
                 renew_in_tab: false,
                 look: Look::default(),
@@ -118,6 +127,26 @@ impl Pairs {
             unknown,
         })
     }
+}
+
+/// The pairs of a form body or a query. A plus sign in a client secret is one that nobody encoded: LinkedIn's have no spaces
+/// (linkedin.md section 0, item 4).
+pub(super) fn form_pairs(body: &str) -> Vec<(String, String)> {
+    let is_secret = |name: &str| matches!(meaning(name), Some((Field::ClientSecret, _)));
+    // One after the other: a text may be large, and a second one of its size beside it is too much.
+    let pairs = body.split('&').filter(|pair| !pair.is_empty()).take(form::MOST_PAIRS);
+    let decoded = pairs.flat_map(|pair| match pair.split_once('=') {
+        Some((name, value)) if value.len() <= MAX_VALUE && value.contains('+') && is_secret(name) => {
+            form::parse([name, "=", &value.replace('+', "%2B")].concat().as_bytes())
+        }
+        _ => form::parse(pair.as_bytes()),
+    });
+    decoded.collect()
+}
+
+/// A scope that was copied out of a URL, where its spaces are written otherwise: no scope of LinkedIn has these characters.
+fn scope(value: &str) -> String {
+    value.replace("%20", " ").replace('+', " ").trim().to_owned()
 }
 
 /// Adds a name to those that are told, made fit to be shown.
@@ -167,6 +196,17 @@ fn provider_at(url: &Url) -> Option<&'static str> {
         all.find(|provider| url.scheme() == "https" && host(provider.token_endpoint).as_deref() == url.host_str())
     };
     exact.or_else(same_host).map(|provider| provider.id)
+}
+
+/// The provider that gives the app its own tokens at the token endpoint of this one.
+fn without_member(id: &'static str) -> &'static str {
+    let own = provider::by_id(id).and_then(|provider| {
+        let mut all = provider::all().iter();
+        all.find(|other| {
+            other.grant_type == GrantType::ClientCredentials && other.token_endpoint == provider.token_endpoint
+        })
+    });
+    own.map_or(id, |provider| provider.id)
 }
 
 /// Words that frameworks and people put around a name.

@@ -13,19 +13,17 @@ pub(super) enum Unread {
 /// The most words. One takes many times the room of its letters, so that the size of a text is no limit.
 const MAX_WORDS: usize = 20_000;
 
-/// Commands in their words. What the shell would fill in is an [`EXPANSION`].
-pub(super) fn commands(text: &str) -> Result<Vec<Vec<String>>, Unread> {
+/// Commands in their words. What the shell would fill in is an [`EXPANSION`]. A text that can't be read ends with the command
+/// in which that shows.
+pub(super) fn commands(text: &str) -> (Vec<Vec<String>>, Option<Unread>) {
     let mut reader = Reader {
         rest: text,
         commands: vec![Vec::new()],
         word: None,
         words: 0,
     };
-    while let Some(c) = reader.next() {
-        reader.take(c)?;
-    }
-    reader.end_command()?;
-    Ok(reader.commands)
+    let unread = reader.read().err();
+    (reader.commands, unread)
 }
 
 struct Reader<'a> {
@@ -37,6 +35,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn read(&mut self) -> Result<(), Unread> {
+        while let Some(c) = self.next() {
+            self.take(c)?;
+        }
+        self.end_command()
+    }
+
     fn next(&mut self) -> Option<char> {
         let c = self.rest.chars().next()?;
         self.rest = &self.rest[c.len_utf8()..];
@@ -82,7 +87,8 @@ impl Reader<'_> {
                 let end = self.rest.find('\n').unwrap_or(self.rest.len());
                 self.rest = &self.rest[end..];
             }
-            '\\' if self.skip("\n") || self.skip("\r\n") => {}
+            // A line goes on below: in a POSIX shell, in PowerShell, in cmd.
+            '\\' | '`' | '^' if self.skip("\n") || self.skip("\r\n") => {}
             '\\' => {
                 let next = self.next().unwrap_or('\\');
                 self.push(next);
@@ -200,7 +206,7 @@ mod tests {
     use super::*;
 
     fn words(text: &str) -> Vec<String> {
-        let all = commands(text).unwrap_or_default();
+        let (all, _) = commands(text);
         let words = all.into_iter().flatten();
         words.map(|word| word.replace(EXPANSION, "[?]")).collect()
     }
@@ -213,6 +219,7 @@ mod tests {
             ("\"a\\\"b\\\\c\\$d\\`e\\f\"", &["a\"b\\c$d`e\\f"]),
             ("a\\\nb \\\r\n c", &["ab", "c"]),
             ("\"a\\\nb\"", &["ab"]),
+            ("a `\n b `\r\n c^\nd ^\r\n e^f", &["a", "b", "cd", "e^f"]),
             ("$'a\\n\\'\\x41\\u00e9\\101\\q'", &["a\n'A\u{e9}A\\q"]),
             ("$'\\xZ\\u'", &["\u{fffd}Z\u{fffd}"]),
             ("a # b\nc#d", &["a", "c#d"]),
@@ -232,7 +239,7 @@ mod tests {
     #[test]
     fn quotes_that_stay_open() {
         for text in ["'", "a \"b", "$'a\\'", "${a", "`a", "\"a\\\""] {
-            assert!(matches!(commands(text), Err(Unread::Unclosed)), "{text}");
+            assert!(matches!(commands(text), (_, Some(Unread::Unclosed))), "{text}");
         }
     }
 
@@ -242,7 +249,7 @@ mod tests {
         assert_eq!(words(&text).len(), MAX_WORDS);
         for more in ["b", "b ", ";b\n", "''"] {
             let text = [text.as_str(), more].concat();
-            assert!(matches!(commands(&text), Err(Unread::TooManyWords)), "{more}");
+            assert!(matches!(commands(&text), (_, Some(Unread::TooManyWords))), "{more}");
         }
     }
 }

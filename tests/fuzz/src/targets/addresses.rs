@@ -1,6 +1,6 @@
 //! URLs, scopes and forms.
 
-use tokenkeep::diagnosis::{Failure, Grant, diagnose, diagnose_redirect_uri, redirect_uri_difference};
+use tokenkeep::diagnosis::{Failure, RequestFacts, diagnose, diagnose_redirect_uri, redirect_uri_difference};
 use tokenkeep::oauth::{
     EndpointUrl, Expected, RedirectUri, Scopes, State, form, parse_authorization_response, state_of, web_url,
 };
@@ -37,7 +37,7 @@ pub(super) fn redirect(input: &str) -> u64 {
                     let said = format!("{error:?}");
                     assert!(!said.contains(STATE), "the state is shown: {said}");
                     assert!(printed_len(&said) <= SHOWN_AT_MOST, "{} bytes", said.len());
-                    let finding = diagnose(&Failure::Redirect(error), linkedin(), &[], Grant::AuthorizationCode);
+                    let finding = diagnose(&Failure::Redirect(error), linkedin(), &[], RequestFacts::of(linkedin()));
                     ends.push(finding.code);
                 }
             }

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use tokenkeep::diagnosis::{
     self, Failure, Finding, Grant, RequestFacts, RestEvidence, TokenFacts, diagnose, diagnose_exchange,
-    diagnose_introspection, diagnose_renewal, diagnose_rest, diagnose_revocation, diagnose_strange_answer,
-    diagnose_words,
+    diagnose_introspection, diagnose_pasted, diagnose_renewal, diagnose_rest, diagnose_revocation,
+    diagnose_strange_answer, diagnose_words,
 };
 use tokenkeep::flow::{FlowId, StoredToken};
 use tokenkeep::handoff::quote;
@@ -110,9 +110,14 @@ pub(super) fn token(input: &[u8]) -> u64 {
                     &Failure::Token(error.clone()),
                     linkedin(),
                     &[],
-                    Grant::ClientCredentials,
+                    RequestFacts::sent(linkedin(), Grant::ClientCredentials, None),
                 ),
-                diagnose_renewal(&Failure::Token(error), linkedin(), &[], Grant::RefreshToken),
+                diagnose_renewal(
+                    &Failure::Token(error),
+                    linkedin(),
+                    &[],
+                    RequestFacts::sent(linkedin(), Grant::RefreshToken, None),
+                ),
             ];
             findings.iter().for_each(finding);
             end(&findings.map(|finding| (finding.code, finding.args.len())))
@@ -251,7 +256,7 @@ pub(super) fn date(input: &str) -> u64 {
 }
 
 pub(super) fn error_page(input: &[u8]) -> u64 {
-    let Some(words) = diagnosis::error_page(input) else {
+    let Some(words) = diagnosis::error_page(input, true) else {
         return 0;
     };
     shown_text(&words);
@@ -260,7 +265,7 @@ pub(super) fn error_page(input: &[u8]) -> u64 {
         &failure,
         linkedin(),
         &["app.example.com".to_owned()],
-        Grant::AuthorizationCode,
+        RequestFacts::of(linkedin()),
     );
     assert!(printed_len(&format!("{found:?}")) <= SHOWN_AT_MOST);
     end(&(found.code, found.args.len()))
@@ -273,6 +278,11 @@ pub(super) fn words(input: &str) -> u64 {
         assert!(printed_len(&format!("{found:?}")) <= SHOWN_AT_MOST);
         assert_eq!(Finding::from_plain(&found.to_plain()).as_ref(), Ok(&found));
         codes.push(found.code);
+        if let Some(found) = diagnose_pasted(input, provider) {
+            assert!(printed_len(&format!("{found:?}")) <= SHOWN_AT_MOST);
+            assert!(found.evidence.is_some_and(|evidence| !evidence.is_empty()));
+            codes.push(found.code);
+        }
     }
     end(&codes)
 }
