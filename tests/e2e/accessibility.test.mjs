@@ -48,3 +48,17 @@ test('a profile: without a token, under way, failed, with a token', async () => 
   await tokenkeep.front();
   await accessible(tokenkeep.page, 'with a token');
 });
+
+test('the form that a click opens in the place of the list takes the focus', async () => {
+  const { tokenkeep } = on;
+  await tokenkeep.startOver();
+  const focused = () => tokenkeep.page.evaluate(() => document.activeElement.id);
+  assert.notEqual(await focused(), 'setup_title', 'not on the first run');
+  const id = await tokenkeep.addSandboxProfile('live_https');
+  await tokenkeep.edit(id);
+  assert.equal(await focused(), 'setup_title');
+  await tokenkeep.click('#setup_cancel');
+  await tokenkeep.shown('view-home');
+  await tokenkeep.click('#add_profile');
+  assert.equal(await focused(), 'setup_title');
+});

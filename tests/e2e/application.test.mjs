@@ -133,6 +133,7 @@ describe('Get token', () => {
 
   for (const [name, more, fault, code, words] of [
     ['a wrong secret', { client_secret: 'Sandbox2Legged02' }, undefined, 'client_authentication_failed', /did not accept the client secret/],
+    ['a secret without its end', { client_secret: 'WPL_AP1.abcdefghijklmnop.ab12cd' }, undefined, 'client_secret_damaged', /did not accept the client secret/],
     ['an unknown client id', { client_id: '86sandboxnobody' }, undefined, 'invalid_client_id', /does not know this Client ID/],
     ['an outage', {}, { kind: 'answer', status: 503 }, 'token_server_error', /error of its own/],
     ['half an answer', {}, { kind: 'cut' }, 'token_cut', /broke off/],

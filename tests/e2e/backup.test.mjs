@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
 import { launch } from './lib/browser.mjs';
+import { refuseWrites } from './lib/full.mjs';
+import { Holder } from './lib/holder.mjs';
 import { Manager } from './lib/manager.mjs';
 import { BROWSER, stage } from './lib/stage.mjs';
 import { Tokenkeep } from './lib/tokenkeep.mjs';
@@ -217,6 +219,27 @@ test('in a fresh browser the backup brings the same profiles, secrets, tokens, o
   await restore();
   assert.deepEqual(await kept(), expected);
   await on.tokenkeep.grantHosts();
+});
+
+test('a token that could not be saved is in it', async () => {
+  const { tokenkeep, sandbox, browser } = on;
+  await sandbox.session(sandbox.ready.member.username);
+  await tokenkeep.front();
+  const { client_id, client_secret } = sandbox.ready.refresh_app;
+  const holder = await Holder.of(tokenkeep, { client_id, client_secret, name: 'One' });
+  await refuseWrites(browser);
+  await holder.pressRenew();
+  const token = await until('it is in memory', async () => Object.values((await tokenkeep.engine()).flows)[0]?.unstored?.finding && tokenkeep.copied(`${holder.card} .copy-token`));
+  assert.notEqual(token, holder.first.token.access_token);
+  await manager.front();
+  const { file } = await backUp();
+  await tokenkeep.startOver();
+  manager = await Manager.open(browser, '#transfer');
+  await manager.shown('view-transfer');
+  await open(file);
+  await listed();
+  await restore();
+  assert.equal((await manager.local(`token:${holder.id}`))[`token:${holder.id}`].token.access_token, token);
 });
 
 test('the file holds nothing readable, and two of the same are nowhere alike', async () => {
@@ -580,7 +603,7 @@ describe('the vectors in the WebAssembly that ships', () => {
 
   test('files of another implementation open or say why not', async () => {
     const all = await vectors('backups.json');
-    assert.equal(all.length, 47);
+    assert.equal(all.length, 49);
     const answers = await ask(all.map(({ input }) => ['open', input.passphrase, hex(input.file)]));
     for (const [place, { name, expect }] of all.entries()) {
       const { contents, error: code } = expect;

@@ -220,7 +220,7 @@ describe('a token that does not', () => {
 describe('a fresh token that LinkedIn does not know everywhere yet', () => {
   test('is tried again by itself until it works', async () => {
     const { tokenkeep, sandbox } = on;
-    await sandbox.quirks({ slow_activation_seconds: 4 });
+    await sandbox.quirks({ slow_activation_seconds: 3600 });
     const check = await Check.of(tokenkeep);
     const said = await check.test('settling');
     assert.match(said.result, /^Next try in \d+ sec\.$/);
@@ -229,20 +229,27 @@ describe('a fresh token that LinkedIn does not know everywhere yet', () => {
     assert.equal(said.button, undefined);
     const alarms = await tokenkeep.alarms();
     assert.ok(alarms.some(({ name }) => name === `check:${check.id}`), 'an alarm stands for a page that is closed');
+    await sandbox.quirks({});
     await check.result('works');
+    const asked = async () => (await check.asked()).filter((line) => line === USERINFO).length;
+    const before = await asked();
+    // A busy machine may have tried once more before LinkedIn knew it.
+    assert.ok(before >= 2);
     // A page and an alarm that come late for the same retry find nothing to do.
     await tokenkeep.sendAll(Array(5).fill({ TryAgain: { profile: check.id } }));
-    assert.equal((await check.asked()).filter((line) => line === USERINFO).length, 2);
+    assert.equal(await asked(), before);
     assert.ok(!(await tokenkeep.alarms()).some(({ name }) => name === `check:${check.id}`));
   });
 
   test('is tried again by the alarm, without a page and after the worker was stopped', { timeout: 90_000 }, async () => {
     const { tokenkeep, sandbox } = on;
-    await sandbox.quirks({ slow_activation_seconds: 3 });
+    await sandbox.quirks({ slow_activation_seconds: 3600 });
     const check = await Check.of(tokenkeep);
     await check.test('settling');
-    const twice = async () => (await check.asked()).filter((line) => line === USERINFO).length === 2;
-    await tokenkeep.asleep('it was tried again', twice, { timeout: 60_000 });
+    await sandbox.quirks({});
+    const before = (await check.asked()).filter((line) => line === USERINFO).length;
+    const again = async () => (await check.asked()).filter((line) => line === USERINFO).length > before;
+    await tokenkeep.asleep('it was tried again', again, { timeout: 60_000 });
     await tokenkeep.expand(check.id);
     await check.result('works');
   });

@@ -12,7 +12,7 @@ import { Sandbox } from './lib/sandbox.mjs';
 import { BROWSER } from './lib/stage.mjs';
 import { Tokenkeep } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
-import { PASSPHRASE, fillVault, keyGone, loadedAnew, lock, protect, shows, unlock } from './lib/vault.mjs';
+import { PASSPHRASE, fillVault, keyGone, loadedAnew, lock, madeAnew, protect, shows, unlock } from './lib/vault.mjs';
 
 const sandbox = await Sandbox.start();
 after(() => sandbox.stop());
@@ -114,7 +114,7 @@ test('given a passphrase by a worker that dies before it has cleared what stood 
   await browser.start();
   const again = await Tokenkeep.open(browser);
   await shows(again, 'view-locked');
-  await until('storage was made anew', async () => (await again.raw('unsettled')).unsettled === undefined);
+  await madeAnew(again);
   assert.equal(await again.record('damage'), undefined);
   await browser.quit();
   assert.deepEqual(await found(browser.profile, canaries), []);
@@ -149,7 +149,8 @@ test('a flipped bit or a cut in the browser’s own files is made good or told, 
   const disk = await OnDisk.of(tokenkeep, holder.id);
   const ends = [];
   for (const part of [0.02, 0.3, 0.55, 0.8, 0.97]) {
-    for (const how of ['flip', 'cut']) ends.push(await disk.start(how, Math.floor(disk.size * part)));
+    for (const how of ['flip', 'cut']) ends.push(...(await disk.start([{ how, byte: Math.floor(disk.size * part) }])));
   }
+  for (const end of ends) assert.ifError(end instanceof Error ? end : null);
   assert.ok(ends.some((end) => end !== 'whole'), ends.join());
 });

@@ -31,12 +31,7 @@ async function stopsWith(id, flow, code) {
   assert.equal(counters.token_posts, 0);
   // Once in the tab, once to be read.
   assert.equal((await sandbox.authorizationRequests()).length, 2);
-  const { flows, guards } = await tokenkeep.engine();
-  assert.deepEqual(flows, {});
-  const owned = Object.values(guards).flatMap((guard) => guard.rules);
-  await until('no rule is left that nobody owns', async () =>
-    (await tokenkeep.sessionRules()).every((rule) => owned.includes(rule.id)),
-  );
+  await tokenkeep.rulesAreOwned();
   return { result, finding, button: `${result.card(id)} .finding-action` };
 }
 

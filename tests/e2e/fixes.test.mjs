@@ -5,6 +5,7 @@ import { beforeEach, describe, test } from 'node:test';
 
 import { DAY_MS, Holder } from './lib/holder.mjs';
 import { stage, startFresh } from './lib/stage.mjs';
+import { fill } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
 
 const on = await stage();
@@ -55,6 +56,25 @@ describe('a scope that LinkedIn refuses', () => {
     await tokenkeep.shown('view-setup');
     assert.equal(await tokenkeep.value('#scope'), 'opnid');
   });
+
+  test('where the secret is lost, the form asks for it', async () => {
+    const { tokenkeep, sandbox } = on;
+    const failed = await failing('openid r_ads profile', 'unauthorized_scope');
+    await tokenkeep.page.evaluate((key) => chrome.storage.local.remove(key), `secret:${failed.id}`);
+    await tokenkeep.click(failed.button);
+    const asked = async () =>
+      (await tokenkeep.visible('#client_secret_error')) && /^Enter the Client secret/.test(await tokenkeep.text('#client_secret_error'));
+    await until('it is asked for', asked);
+    assert.equal(await tokenkeep.value('#scope'), 'openid profile');
+    await fill(tokenkeep.page, '#client_secret', '');
+    await fill(tokenkeep.page, '#scope', 'openid');
+    await tokenkeep.click('#setup_save');
+    await until('it has the focus', () => tokenkeep.page.evaluate(() => document.activeElement.id === 'client_secret'));
+    assert.ok(await asked());
+    await fill(tokenkeep.page, '#client_secret', sandbox.ready.app.client_secret);
+    await tokenkeep.save();
+    assert.equal((await tokenkeep.record(`secret:${failed.id}`)).client_secret, sandbox.ready.app.client_secret);
+  });
 });
 
 describe('what the life of a token will need', () => {
@@ -75,8 +95,22 @@ describe('what the life of a token will need', () => {
       );
   }
 
-  test('is said on its card, with why and what to do', async () => {
+  test('is nothing while it renews by itself', async () => {
     const { tokenkeep } = on;
+    const renews = () => tokenkeep.text(`${holder.card} .token-renewable`);
+    const now = Date.now();
+    await (await said({}))(null);
+    assert.match(await renews(), /Renews by itself in the background/);
+    await (await said({ expires_ms: now + 6.5 * DAY_MS }))(null);
+    await (await said({ expires_ms: now + 19 * DAY_MS, refresh_token: 'AQW-refresh', refresh_expires_ms: now + 19.5 * DAY_MS }))(null);
+    await until('it is said until when', async () => /without a click until/.test(await renews()));
+    await holder.renewByClick();
+    await (await said({}))(/refresh token ends soon/);
+  });
+
+  test('is said on its card where it does not renew by itself, with why and what to do', async () => {
+    const { tokenkeep } = on;
+    await holder.renewByClick();
     const now = Date.now();
     const living = { refresh_token: 'AQW-refresh', refresh_expires_ms: now + 300 * DAY_MS, refresh_refused_ms: null };
     await (await said({ ...living, expires_ms: now + 50 * DAY_MS }))(null);

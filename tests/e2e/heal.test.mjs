@@ -11,7 +11,7 @@ import { onlyIn, stage, startFresh } from './lib/stage.mjs';
 import { parseStored, storedText } from './lib/stored.mjs';
 import { Tokenkeep, stopOver } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
-import { PASSPHRASE, lock, protect, shows, unlock } from './lib/vault.mjs';
+import { PASSPHRASE, lock, madeAnew, protect, shows, unlock } from './lib/vault.mjs';
 
 const on = await stage();
 let holder;
@@ -259,6 +259,8 @@ describe('storage', () => {
     assert.ok(await other.visible('#damage'));
     const { manager, lines } = await told(browser);
     assert.deepEqual(lines, ['List of profiles |  | Lost']);
+    // Nothing outdoes what the copy may have when it can be read again.
+    assert.equal((await tokenkeep.raw('index')).index, undefined);
     await manager.click('#understood');
     await until('nothing more is said', async () => !(await other.visible('#damage')));
     await tokenkeep.removeHosts();
@@ -315,6 +317,66 @@ describe('storage', () => {
     assert.equal(saved.copy[`token:${holder.id}`], before[`token:${holder.id}`]);
   });
 
+  // As a browser does whose files are damaged: each time.
+  const refuseReads = (scope) => {
+    for (const local of new Set([scope.browser, scope.chrome].filter(Boolean).map((api) => api.storage.local))) {
+      local.get = async () => {
+        throw new Error('Invalid JSON');
+      };
+    }
+  };
+
+  test('that the worker can not read is not written over', async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    const stands = await tokenkeep.raw();
+    const asked = (await sandbox.tokenRequests()).length;
+    await browser.evaluateInWorker(refuseReads);
+    for (const command of [{ Renew: { profile: holder.id } }, { Authorize: { profile: holder.id } }, tokenkeep.newProfile()]) {
+      assert.match((await tokenkeep.send(command)).Failed.message, /Invalid JSON/, JSON.stringify(command));
+    }
+    assert.equal((await sandbox.tokenRequests()).length, asked);
+    assert.deepEqual(await tokenkeep.raw(), stands);
+    // The next one reads again.
+    await browser.killWorker();
+    await browserStarts(tokenkeep);
+    assert.deepEqual(await damageOf(tokenkeep), []);
+    await tokenkeep.reload();
+    await tokenkeep.inState(holder.id, 'token');
+  });
+
+  test(
+    'that a page can not read at all: it says so, and the copy can be saved',
+    onlyIn('chromium', 'nothing runs before a page of the extension in Firefox'),
+    async () => {
+      const { browser } = on;
+      const page = await browser.newPage();
+      await page.evaluateOnNewDocument(`(${refuseReads})(globalThis)`);
+      await page.goto(`${browser.origin}/popup.html`, { waitUntil: 'domcontentloaded' });
+      const other = new Tokenkeep(browser, page);
+      await other.shown('view-error');
+      assert.match(await other.text('#error-text'), /Invalid JSON/);
+      const saved = await rescued(other, '#view-error .rescue');
+      assert.match(saved.local, /Invalid JSON/);
+      assert.equal(saved.copy[`token:${holder.id}`], before[`token:${holder.id}`]);
+    },
+  );
+
+  test('of a newer version is not renewed: the answer could not be stored', async () => {
+    const { tokenkeep, sandbox } = on;
+    const { keys } = parseStored('keys', before.keys).record;
+    await holder.daysLeft(2);
+    await spoil(tokenkeep, { schema: 99, keys: storedText('keys', { schema: 99, keys }, 2 ** 52) });
+    const stands = await tokenkeep.raw();
+    const asked = (await sandbox.tokenRequests()).length;
+    await tokenkeep.ring();
+    await until('the alarm has rung', async () => !(await tokenkeep.alarms()).some(({ name, scheduledTime }) => name === 'tokens' && scheduledTime < Date.now() + 60_000));
+    for (const command of [{ Renew: { profile: holder.id } }, { Authorize: { profile: holder.id } }, { RemoveToken: { profile: holder.id } }, 'Understood']) {
+      assert.match((await tokenkeep.send(command)).Failed.message, /schema 99/, JSON.stringify(command));
+    }
+    assert.equal((await sandbox.tokenRequests()).length, asked);
+    assert.deepEqual(await tokenkeep.raw(), stands);
+  });
+
   test('of the first schema is carried over, and its copy is made', async () => {
     const { tokenkeep, browser } = on;
     const vector = new URL('../vectors/storage/2026-11-24-schema-1.json', import.meta.url);
@@ -343,6 +405,7 @@ describe('storage', () => {
     const keys = ['index', 'vault', `profile:${holder.id}`, `secret:${holder.id}`, `token:${holder.id}`];
     await spoil(tokenkeep, Object.fromEntries(keys.map((key) => [key, flipped(sealed[key])])));
     await browserStarts(tokenkeep);
+    await madeAnew(tokenkeep);
     assert.deepEqual(precious(await tokenkeep.raw()), sealed);
     await tokenkeep.reload();
     await shows(tokenkeep, 'view-locked');

@@ -179,7 +179,7 @@ function problems(entry, { local, engine, log }) {
   const check = local[`check:${id}`];
   const finding = command === 'TestToken' ? check?.finding : engine.ended.find((ended) => ended.profile === id)?.finding;
   is('finding', finding?.code, expect.finding);
-  const evidence = finding?.evidence ?? '';
+  const evidence = [finding?.evidence, ...(finding?.args ?? [])].join('\n');
   if (expect.evidence && !evidence.includes(expect.evidence)) wrong.push(`evidence: ${JSON.stringify(evidence)} lacks ${JSON.stringify(expect.evidence)}`);
   for (const text of expect.without ?? []) {
     if (JSON.stringify([finding, local[`trace:${id}`], check]).includes(JSON.stringify(text).slice(1, -1))) wrong.push(`${JSON.stringify(text)} is shown: ${JSON.stringify(evidence)}`);

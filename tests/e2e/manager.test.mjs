@@ -237,6 +237,16 @@ describe('deletion', () => {
     assert.match((await manager.send({ UndoDelete: { profile: one } })).Failed.message, /no longer there/);
   });
 
+  test('two deletions at once leave one profile to come back, and nothing of the other', async () => {
+    const ids = await profiles('One', 'Two');
+    await on.browser.killWorker();
+    await manager.sendAll(ids.map((profile) => ({ DeleteProfile: { profile } })));
+    assert.deepEqual(await manager.index(), []);
+    const stored = Object.keys(await manager.local());
+    const left = ids.filter((id) => stored.some((key) => key.endsWith(id)));
+    assert.deepEqual(left, [(await manager.local('trash')).trash.entry.id]);
+  });
+
   test('the alarm makes it final', async () => {
     const [one] = await profiles('One', 'Two');
     const { secret } = await manager.records(one);
@@ -250,8 +260,48 @@ describe('deletion', () => {
     }, { timeout: 40_000 });
     assert.ok(secret.client_secret);
     await manager.click('#undo');
-    await until('it says so', async () => /gone for good/.test(await manager.text('#announce')));
+    await until('it says so', async () => /gone for good/.test(await manager.text('#failed_text')));
     await manager.listed('Two');
+  });
+
+  test('a token that comes while the alarm makes it final is not stored behind it', async () => {
+    const [one, two] = await profiles('One', 'Two');
+    await on.sandbox.fault('token', { kind: 'delay', ms: 4000 });
+    const flow = await on.tokenkeep.authorize(one);
+    await flow.signIn();
+    await flow.consent();
+    await until('it is posted', async () => (await on.sandbox.tokenRequests()).length === 1);
+    const answered = Date.now() + 4500;
+    assert.equal((await manager.send({ DeleteProfile: { profile: one } })).Failed, undefined);
+    // From now on the worker is busy with another profile, until it is let go.
+    await on.browser.evaluateInWorker((scope) => {
+      const held = new Promise((resolve) => {
+        scope.letGo = resolve;
+      });
+      for (const { session } of new Set([scope.browser, scope.chrome].filter(Boolean).map((api) => api.storage))) {
+        const { set } = session;
+        session.set = async (items) => {
+          scope.busy = true;
+          await held;
+          return set.call(session, items);
+        };
+      }
+    });
+    await manager.page.evaluate((command) => void chrome.runtime.sendMessage(command), { Authorize: { profile: two } });
+    await until('it is busy', () => on.browser.evaluateInWorker((scope) => scope.busy === true));
+    await until('the token has come', () => Date.now() > answered);
+    await manager.page.evaluate(() => chrome.alarms.create('trash', { when: Date.now() }));
+    await until('the alarm has rung', async () =>
+      (await manager.alarms()).every(({ name, scheduledTime }) => name !== 'trash' || scheduledTime > Date.now() + 1000),
+    );
+    // Long enough for its records to go.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await on.browser.evaluateInWorker((scope) => scope.letGo());
+    await until('its flow has ended', async () =>
+      Object.values((await manager.engine()).flows).every(({ snapshot }) => snapshot.profile.id !== one),
+    );
+    await until('the trash is empty', async () => (await manager.local('trash')).trash === undefined);
+    assert.deepEqual(Object.keys(await manager.local()).filter((key) => key.includes(one)), []);
   });
 
   test('a flow under way ends, and its tab closes', async () => {
@@ -409,6 +459,23 @@ describe('scopes', () => {
     assert.ok(flow.id, 'and authorized, as the first button said');
   });
 
+  test('another set is confirmed where another profile of the app has the token', async () => {
+    const [id] = await profiles('One');
+    await withToken(id);
+    await manager.click(`${manager.row(id)} .row-copy`);
+    await manager.listed('One', 'One copy');
+    const [, { id: copy }] = await manager.index();
+    await manager.edit(copy);
+    await typeInto(manager.page, '#profile_name', 'Two');
+    await manager.save();
+    await manager.edit(copy);
+    await typeInto(manager.page, '#scope', 'openid');
+    await manager.click('#setup_save');
+    await until('it asks', () => manager.visible('#scope_warning'));
+    await manager.click('#scope_warning_confirm');
+    await until('it is saved', async () => (await manager.records(copy)).profile.scopes.join() === 'openid');
+  });
+
   test('are not asked about once the token is dead', async () => {
     const [id] = await profiles('One');
     await withToken(id);
@@ -548,6 +615,20 @@ describe('the page', () => {
     await page.keyboard.press('Enter');
     await manager.listed('Eins', 'Two');
     await until('the row has the focus', async () => (await manager.focused()).class === 'row-name');
+  });
+
+  test('a slash goes to the search where there is one, and is a character elsewhere', async () => {
+    await profiles('One');
+    const prevented = () =>
+      manager.page.evaluate(() => {
+        const event = new KeyboardEvent('keydown', { key: '/', bubbles: true, cancelable: true });
+        return !document.body.dispatchEvent(event);
+      });
+    assert.equal(await prevented(), true);
+    assert.equal((await manager.focused()).id, 'search');
+    await manager.go('settings', 'view-settings');
+    assert.equal(await prevented(), false);
+    assert.notEqual((await manager.focused()).id, 'search');
   });
 
   test('an address that names nothing shows the list', async () => {

@@ -110,7 +110,7 @@ describe('error answers', () => {
   test('markup in error_description is text', async () => {
     const { tokenkeep } = on;
     const markup = '<img src=x onerror=alert(1)><b>bold</b>';
-    const flow = await answered({ error: { error: 'server_error', error_description: markup, error_uri: 'javascript:alert(1)' } });
+    const flow = await answered({ error: { error: 'brand_new', error_description: markup, error_uri: 'javascript:alert(1)' } });
     assert.equal(await flow.outcome(), 'authorization_error');
     const card = tokenkeep.card(profile);
     await tokenkeep.finding(profile);

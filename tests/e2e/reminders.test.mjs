@@ -130,6 +130,19 @@ test('other days, and none without the wish', async () => {
   assert.match(message, /20 days/);
 });
 
+test('of the end of the refresh token, which is that of the last access token, once LinkedIn wants a click', async () => {
+  const { tokenkeep, sandbox } = on;
+  await sandbox.fault('authorization', { kind: 'redirect', status: 303, location: 'https://www.linkedin.com/uas/login' });
+  await holder.daysLeft(13.5);
+  await holder.change({ refresh_token: 'AQW-a-year-old', refresh_expires_ms: Date.now() + 13.5 * 86_400_000 });
+  await tokenkeep.change(`profile:${holder.id}`, { renew_automatically: true });
+  assert.equal(await save({ remind_days: [14, 3, 1], notify: true }), 'Done');
+  await until('LinkedIn wanted a click', async () => (await tokenkeep.engine()).ended[holder.id]?.finding?.code === 'needs_click');
+  await tokenkeep.ring();
+  await reminded(14);
+  assert.match((await reminder()).message, /14 days/);
+});
+
 for (const [state, prepare, where] of [
   ['runs', () => {}, {}],
   ['is stopped', ({ browser }) => browser.killWorker(), onlyIn('firefox', 'the stand-in ends with the worker')],

@@ -100,6 +100,65 @@ describe('a click on Renew', () => {
   });
 });
 
+describe('a token whose profile was edited into another app', () => {
+  const renew = () => `${holder.card} .profile-renew`;
+
+  async function becomes(app) {
+    await on.tokenkeep.edit(id);
+    await on.tokenkeep.fillSetup(app);
+    await on.tokenkeep.save();
+    await on.tokenkeep.expand(id);
+  }
+
+  for (const [kind, marked] of [
+    ['', true],
+    [' (of an older version, which did not note its app)', false],
+  ]) {
+    test(`is kept and shown, renewed by nothing, and whole again when the edit is undone${kind}`, async () => {
+      const { tokenkeep, sandbox } = on;
+      const { app, refresh_app } = sandbox.ready;
+      if (!marked) await holder.change({ issued_to: null });
+      await holder.daysLeft(2);
+      await holder.renewByClick();
+      await becomes({ client_id: app.client_id, client_secret: app.client_secret });
+      await tokenkeep.change(`profile:${id}`, { renew_automatically: true });
+      const what = `${holder.card} .finding-what`;
+      await until('it is told', () => tokenkeep.visible(what));
+      assert.match(await tokenkeep.text(what), /issued to another Client ID/);
+      assert.equal(await tokenkeep.state(id), 'token');
+      assert.equal(await tokenkeep.visible(renew()), false);
+      // Nor does the alarm, or a page that still shows the button.
+      await tokenkeep.ring();
+      assert.deepEqual(await tokenkeep.sendAll([{ Renew: { profile: id } }]), ['Done']);
+      await until('the tokens were looked at', async () => (await nextLook()) > Date.now() + 60_000);
+      assert.deepEqual(await renewals(), []);
+      const kept = await holder.stored();
+      assert.equal(kept.token.access_token, first.token.access_token);
+      assert.equal(kept.token.refresh_refused_ms, null);
+
+      await holder.renewByClick();
+      await becomes({ client_id: refresh_app.client_id, client_secret: refresh_app.client_secret });
+      await until('nothing is said', async () => !(await tokenkeep.visible(what)));
+      await tokenkeep.click(renew());
+      const { token } = await holder.renewed();
+      assert.equal(token.issued_to, `linkedin ${refresh_app.client_id}`);
+    });
+  }
+
+  test('the button brings one of the new app', async () => {
+    const { tokenkeep, sandbox } = on;
+    const { client_id, client_secret } = sandbox.ready.app;
+    await becomes({ client_id, client_secret });
+    const button = `${holder.card} .finding-action`;
+    await until('the button is there', () => tokenkeep.visible(button));
+    assert.equal(await tokenkeep.text(button), 'Authorize again');
+    assert.equal(await tokenkeep.visible(`${holder.card} .profile-authorize`), false, 'one button for it');
+    await (await tokenkeep.flowBy(id, () => tokenkeep.click(button))).complete();
+    const { token } = await holder.renewed();
+    assert.equal(token.issued_to, `linkedin ${client_id}`);
+  });
+});
+
 describe('a renewal that fails', () => {
   test('a refused refresh token: the old token stays, and nothing is asked again', async () => {
     const { tokenkeep, sandbox } = on;
@@ -118,9 +177,9 @@ describe('a renewal that fails', () => {
     assert.equal((await renewals()).length, 1);
   });
 
-  for (const [name, fault] of [
-    ['half an answer', { kind: 'cut' }],
-    ['an error of its own', { kind: 'answer', status: 503 }],
+  for (const [name, fault, reason] of [
+    ['half an answer', { kind: 'cut' }, /^LinkedIn’s answer broke off\. The present token/],
+    ['an error of its own', { kind: 'answer', status: 503 }, /^LinkedIn had an error of its own \(HTTP 503\)\. The present token/],
   ]) {
     test(`the token endpoint answers with ${name}: the refresh token is kept and works`, async () => {
       const { tokenkeep, sandbox } = on;
@@ -129,6 +188,8 @@ describe('a renewal that fails', () => {
       const what = `${holder.card} .finding-what`;
       await until('it is explained', () => tokenkeep.visible(what));
       assert.match(await tokenkeep.text(what), /could not be renewed/);
+      assert.match(await tokenkeep.text(`${holder.card} .finding-why`), reason);
+      assert.doesNotMatch(await tokenkeep.text(`${holder.card} .finding-evidence-text`), /token_/, 'no key of a text');
       assert.equal((await holder.stored()).token.refresh_refused_ms ?? null, null);
       await tokenkeep.click(`${holder.card} .finding-action`);
       await holder.renewed();
@@ -244,6 +305,66 @@ describe('without a person', () => {
       );
     });
   }
+
+  test('one that lacks the host is told once, and goes on when the host is granted', async () => {
+    const { tokenkeep } = on;
+    const traces = async () => ((await tokenkeep.record(`trace:${id}`)) ?? []).length;
+    await tokenkeep.removeHosts(['https://www.linkedin.com/*']);
+    await holder.daysLeft(4);
+    await tokenkeep.ring();
+    const told = await ended((last) => last.finding);
+    assert.equal(told.finding.code, 'permission_refused');
+    assert.equal(await tokenkeep.state(id), 'token', 'what lives can be copied');
+    assert.equal(await tokenkeep.text(`${holder.card} .finding-action`), 'Allow access');
+    await tokenkeep.ring();
+    await until('the icon counts the days', async () => (await badge()) === '4d');
+    const before = await traces();
+    await tokenkeep.ring();
+    await tokenkeep.looked();
+    assert.equal((await ended(() => true)).at_ms, told.at_ms, 'it is not begun again');
+    assert.equal(await traces(), before);
+    assert.equal((await renewals()).length, 0);
+    await tokenkeep.grantHosts(['https://www.linkedin.com/*']);
+    await holder.renewed();
+    await until('the icon says nothing', async () => (await badge()) === '');
+  });
+
+  describe('a refresh token that ends within an access token’s life', () => {
+    const LOGIN = { kind: 'redirect', status: 303, location: 'https://www.linkedin.com/uas/login' };
+    const grants = (requests) => requests.map(({ form }) => form.grant_type);
+
+    test('comes second: LinkedIn is asked silently, and gives another year', async () => {
+      await holder.daysLeft(4);
+      await holder.change({ refresh_expires_ms: Date.now() + 40 * DAY_MS });
+      await on.tokenkeep.ring();
+      const { token } = await holder.renewed();
+      assert.deepEqual(grants(await renewals()), ['authorization_code']);
+      assert.ok(token.refresh_expires_ms > Date.now() + 360 * DAY_MS);
+    });
+
+    test('gives what it still has where LinkedIn wants a click', async () => {
+      await on.sandbox.fault('authorization', LOGIN);
+      await holder.daysLeft(4);
+      await holder.change({ refresh_expires_ms: Date.now() + 40 * DAY_MS });
+      await on.tokenkeep.ring();
+      const { token } = await holder.renewed();
+      assert.deepEqual(grants(await renewals()), ['refresh_token']);
+      assert.equal(token.refresh_token, first.token.refresh_token);
+      assert.equal((await ended((last) => last.way === 'RefreshToken')).finding ?? null, null);
+    });
+
+    test('has nothing to give when it ends with its access token: the icon counts the days', async () => {
+      await on.sandbox.fault('authorization', LOGIN);
+      await holder.daysLeft(12.5);
+      await holder.change({ refresh_expires_ms: Date.now() + 12.5 * DAY_MS });
+      await on.tokenkeep.ring();
+      assert.equal((await ended((last) => last.finding)).finding.code, 'needs_click');
+      await on.tokenkeep.ring();
+      await until('the icon counts the days', async () => (await badge()) === '13d');
+      assert.equal((await renewals()).length, 0);
+      assert.equal((await on.sandbox.authorizationRequests()).length, 2, 'asked once more tomorrow, not at each look');
+    });
+  });
 
   test('nothing is renewed where the profile does not say so, and the icon counts the days', async () => {
     const { tokenkeep } = on;

@@ -13,12 +13,13 @@ import { parseArgs } from 'node:util';
 import { WITHOUT_WEBASSEMBLY, launch } from './lib/browser.mjs';
 import { Check } from './lib/check.mjs';
 import { browserName, screenshotDirectory } from './lib/environment.mjs';
+import { refuseWrites, takeWrites } from './lib/full.mjs';
 import { DAY_MS, giveToken } from './lib/holder.mjs';
 import { axeViolations, misfits } from './lib/look.mjs';
 import { Manager } from './lib/manager.mjs';
 import { Sandbox } from './lib/sandbox.mjs';
 import { storedText } from './lib/stored.mjs';
-import { Tokenkeep, throughReloads, typeInto } from './lib/tokenkeep.mjs';
+import { Tokenkeep, fill, throughReloads, typeInto } from './lib/tokenkeep.mjs';
 import { settled, until } from './lib/until.mjs';
 import { keyGone, lock, protect, shows, unlock } from './lib/vault.mjs';
 
@@ -165,7 +166,7 @@ const STATES = [
     'popup',
     async ({ popup }) => {
       await popup.reload();
-      await popup.fillSetup({ scope: 'openid r_liteprofile r_member_social' });
+      await popup.fillSetup({ redirect_uri: 'https://app.tokenkeep.test/cb?id=1', scope: 'openid r_liteprofile r_member_social' });
       await popup.unfold('#advanced');
     },
   ],
@@ -289,6 +290,32 @@ const STATES = [
       await studio.sandbox.signOut();
       await popup.click(`${card} .profile-renew`);
       await until('it is explained', () => popup.visible(`${card} .finding-what`));
+    },
+  ],
+  [
+    'unsaved',
+    'popup',
+    async (studio) => {
+      const popup = await studio.startOver();
+      const { client_id, client_secret } = studio.sandbox.ready.refresh_app;
+      const { card } = await studio.token({ client_id, client_secret });
+      await refuseWrites(studio.browser);
+      await popup.click(`${card} .profile-renew`);
+      await until('it is told', () => popup.visible(`${card} .finding-what`));
+      await takeWrites(studio.browser);
+    },
+  ],
+  [
+    'click-failed',
+    'popup',
+    async (studio) => {
+      const popup = await studio.startOver();
+      const { card } = await studio.token();
+      await refuseWrites(studio.browser);
+      await popup.page.select(`${card} .copy-format`, 'dotenv');
+      await popup.click(`${card} .copy-as`);
+      await until('it is told', () => popup.visible('#failed'));
+      await takeWrites(studio.browser);
     },
   ],
   [
@@ -455,6 +482,31 @@ const STATES = [
     async (studio) => {
       await studio.paste('LINKEDIN_ACCESS_TOKEN=AQXdSP_W41_UPs5ioT_t8HESyODB4FqbkJ8LrV_5mff4gPODzOYR');
       await until('it is refused', () => studio.manager.visible('#import_error'));
+    },
+  ],
+  [
+    'manager-explain',
+    'manager',
+    async (studio) => {
+      const manager = await studio.manage('explain', 'view-explain');
+      await fill(
+        manager.page,
+        '#explain_text',
+        'HTTP/2 426\ncontent-type: application/json\nx-li-uuid: AAYAbc==\n\n{"status":426,"code":"NONEXISTENT_VERSION","message":"Requested version 20240201 is not active"}',
+      );
+      await until('it is explained', () => manager.visible('#explain_found .finding'));
+    },
+  ],
+  [
+    'manager-explain-unknown',
+    'manager',
+    async ({ manager }) => {
+      await fill(
+        manager.page,
+        '#explain_text',
+        `curl -H 'Authorization: Bearer AQXdSP_W41_UPs5ioT_t8HESyODB4FqbkJ8LrV_5mff4gPODzOYR' https://api.linkedin.com/rest/${'a-very-long-path/'.repeat(12)}`,
+      );
+      await until('it is told', async () => /knows no error/.test(await manager.text('#explain_found .finding-what')));
     },
   ],
   [

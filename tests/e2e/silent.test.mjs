@@ -54,10 +54,7 @@ async function nothingLeft() {
   assert.equal((await sandbox.counters()).redirect_host_requests, 0);
   const posts = (await sandbox.state()).codes.map((code) => code.posts);
   assert.ok(posts.every((count) => count <= 1), `no code is posted twice: ${posts}`);
-  const { guards } = await tokenkeep.engine();
-  const owned = new Set(Object.values(guards).flatMap((guard) => guard.rules));
-  const rules = (await tokenkeep.sessionRules()).map((rule) => rule.id);
-  assert.deepEqual(rules.filter((rule) => !owned.has(rule)), []);
+  await tokenkeep.rulesAreOwned();
 }
 
 describe('silent renewal', () => {
@@ -159,6 +156,25 @@ describe('silent renewal that meets', () => {
     await wantsPerson();
   });
 
+  test("LinkedIn's own error page: told as in a tab, with nothing opened and no second request", async () => {
+    const { sandbox, tokenkeep } = on;
+    const { client_id, redirect_uris } = sandbox.ready.app;
+    await sandbox.app({ client_id, redirect_uris: [] });
+    await holder.pressRenew();
+    assert.equal(await outcome(), 'redirect_uri_not_registered');
+    assert.deepEqual(await open(), tabs);
+    assert.equal((await holder.stored()).token.access_token, first.token.access_token, 'the old token is kept');
+    assert.equal(await tokenkeep.state(id), 'token');
+    assert.match(await tokenkeep.text(`${holder.card} .finding-what`), /does not know this redirect URI/);
+    assert.equal((await asked()).length, 1);
+    const { ended } = await tokenkeep.engine();
+    assert.ok(ended[id].again_ms > Date.now() + DAY_MS / 2, 'it is not tried again by itself before tomorrow');
+    await nothingLeft();
+    await sandbox.app({ client_id, redirect_uris });
+    await holder.pressRenew();
+    await holder.renewed();
+  });
+
   test('another member', async () => {
     const { sandbox, tokenkeep } = on;
     const { client_id } = sandbox.ready.app;
@@ -170,6 +186,9 @@ describe('silent renewal that meets', () => {
     const why = await tokenkeep.text(`${holder.card} .finding-why`);
     assert.match(why, /Member One/);
     assert.match(why, /Member Two/);
+    // The card's own button copies the token that is kept.
+    assert.ok(await tokenkeep.visible(`${holder.card} .finding-action`));
+    assert.equal(await tokenkeep.text(`${holder.card} .finding-action`), 'Authorize again');
     await nothingLeft();
     // The right one again.
     await sandbox.session(sandbox.ready.member.username);

@@ -24,6 +24,32 @@ test('profiles that two pages save at once are all kept', async () => {
   assert.deepEqual(names, Array.from({ length: 20 }, (_, number) => `profile ${number}`).sort());
 });
 
+test('a profile that another page has saved meanwhile is not written over without a word', async () => {
+  const { tokenkeep, browser } = on;
+  const id = await tokenkeep.sendProfile({ name: 'one' });
+  await tokenkeep.profileShown(id);
+  const other = await Tokenkeep.open(browser);
+  for (const page of [tokenkeep, other]) {
+    await page.edit(id);
+    await page.unfold('#advanced');
+  }
+  await typeInto(tokenkeep.page, '#profile_name', 'two');
+  await other.page.evaluate(() => {
+    globalThis.heard = new Promise((resolve) => chrome.storage.onChanged.addListener((changes) => changes.index && resolve()));
+  });
+  await tokenkeep.save();
+  // The page reads what it heard of before this does.
+  await other.page.evaluate(() => globalThis.heard.then(() => chrome.storage.local.get(null)).then(() => chrome.storage.local.get(null)));
+  await typeInto(other.page, '#profile_name', 'three');
+  await other.click('#setup_save');
+  await until('it is told', () => other.visible('#client_id_error'));
+  assert.match(await other.text('#client_id_error'), /Another page has saved/);
+  assert.equal(await other.value('#profile_name'), 'three', 'what was typed stays');
+  assert.deepEqual((await tokenkeep.index()).map(({ name }) => name), ['two']);
+  await other.save();
+  assert.deepEqual((await tokenkeep.index()).map(({ name }) => name), ['three']);
+});
+
 test('the form of the first run gives way to a profile that came from elsewhere, unless somebody writes in it', async () => {
   const { tokenkeep, browser } = on;
   const writes = await Tokenkeep.open(browser);

@@ -124,6 +124,8 @@ test('what is exported is imported again, from a file, without its secret', asyn
     await until('it is recognized', async () => (await page.page.$$('.found')).length === 1);
     assert.equal(await page.text('.found-name'), 'Two');
     assert.equal(await page.text('.found-secret'), 'not found');
+    const label = await page.page.$eval('.found-add', (button) => button.getAttribute('aria-label'));
+    assert.equal(label, 'Complete and add: Two');
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -17,6 +17,7 @@ export default async function init() { if (!dead) return; dead = false; instance
 export function __wbg_reset_state() { dead = true; }
 export async function handle(event, [message]) {
   if (message?.trap) { message.trap = false; throw new WebAssembly.RuntimeError('unreachable'); }
+  if (message?.hangs) return new Promise(() => {});
   if (message?.fails) throw new Error('storage refused');
   return { event, instance: instances };
 }
@@ -37,9 +38,13 @@ test('a trap costs its event and its instance; the next event has a new one, and
     { get: (given, name) => given[name] ?? area },
   );
   // What a worker has and this program may not.
-  globalThis.addEventListener ??= () => {};
+  const listeners = {};
+  globalThis.addEventListener = (name, added) => (listeners[name] = added);
   globalThis.navigator ??= {};
-  t.after(() => delete globalThis.chrome);
+  t.after(() => {
+    delete globalThis.chrome;
+    delete globalThis.addEventListener;
+  });
   await import(pathToFileURL(join(folder, 'background.js')));
   const send = (message) => new Promise((resolve) => void listener(message, {}, resolve));
 
@@ -48,4 +53,21 @@ test('a trap costs its event and its instance; the next event has a new one, and
   assert.equal((await send({})).instance, 2);
   assert.match((await send({ fails: true })).Failed.message, /storage refused/);
   assert.equal((await send({})).instance, 2);
+  // Behind its first wait a trap rejects nothing: the browser tells of it, and whoever waits for the instance is told.
+  for (const [name, told] of [
+    ['error', (error) => ({ error })],
+    ['unhandledrejection', (reason) => ({ reason })],
+  ]) {
+    const { instance } = await send({});
+    const waiting = [send({ hangs: true }), send({ hangs: true })];
+    await new Promise(setImmediate);
+    listeners[name](told(new Error('something else')));
+    assert.equal((await send({})).instance, instance);
+    const trap = new WebAssembly.RuntimeError('unreachable');
+    listeners[name](told(trap));
+    for (const answer of await Promise.all(waiting)) assert.match(answer.Failed.message, /unreachable/);
+    assert.equal((await send({})).instance, instance + 1);
+    listeners.unhandledrejection({ reason: trap });
+    assert.equal((await send({})).instance, instance + 1, 'told twice');
+  }
 });

@@ -7,11 +7,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { copied } from './lib/copied.mjs';
 import { DAY_MS, Holder } from './lib/holder.mjs';
 import { Manager } from './lib/manager.mjs';
-import { onlyIn, stage, startFresh } from './lib/stage.mjs';
+import { stage, startFresh } from './lib/stage.mjs';
 import { parseStored } from './lib/stored.mjs';
-import { Tokenkeep, fill, throughReloads } from './lib/tokenkeep.mjs';
+import { Tokenkeep, fill, mark, throughReloads } from './lib/tokenkeep.mjs';
 import { until } from './lib/until.mjs';
-import { PASSPHRASE, fillVault, keyGone, loadedAnew, lock, mark, protect, shows, unlock } from './lib/vault.mjs';
+import { PASSPHRASE, fillVault, keyGone, loadedAnew, lock, protect, shows, unlock } from './lib/vault.mjs';
 
 const on = await stage();
 const FIRST = PASSPHRASE;
@@ -156,6 +156,23 @@ describe('the lock', () => {
     });
   });
 
+  test('waits for a question under way, and its answer is there afterwards', async () => {
+    const { tokenkeep, sandbox } = on;
+    await protect(on.tokenkeep);
+    await sandbox.fault('revocation', { kind: 'delay', ms: 3000 });
+    await tokenkeep.page.evaluate((command) => void chrome.runtime.sendMessage(command), { Revoke: { profile: holder.id } });
+    await until('it was asked', async () => (await sandbox.log()).some(({ path }) => path === '/oauth/v2/revoke'));
+    await lock(on.tokenkeep);
+    await keyGone(on.tokenkeep);
+    // A lock that did not wait would have an answer now that it can store nowhere.
+    await pause(3500);
+    await unlock(on.tokenkeep);
+    await shows(tokenkeep, 'view-home');
+    await tokenkeep.inState(holder.id, 'ready', 'failed', 'expired', 'token');
+    await tokenkeep.expand(holder.id);
+    await until('it is said', async () => /accepted the revocation/.test(await tokenkeep.text(`${holder.card} .revocation-result`)));
+  });
+
   test('keeps a renewal waiting that comes due, says so, and renews when it is opened', async () => {
     const { tokenkeep, sandbox, browser } = on;
     // Due five days before the end.
@@ -189,6 +206,106 @@ describe('the lock', () => {
     await unlock(on.tokenkeep);
     await shows(on.tokenkeep, 'view-home');
     assert.equal(await on.tokenkeep.state(holder.id), 'token');
+  });
+});
+
+describe('the lock, in the middle of something', () => {
+  test('lets no renewal begin that was just being prepared', async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    await tokenkeep.looked();
+    await holder.daysLeft(2);
+    await protect(tokenkeep);
+    // A look has seen that nothing is locked; and the lock is about to take the key away.
+    await browser.evaluateInWorker((scope) => {
+      const held = (scope.held = {});
+      const hold = (name) =>
+        new Promise((resolve) => {
+          held[name] = resolve;
+        });
+      for (const local of new Set([scope.browser, scope.chrome].filter(Boolean).map((api) => api.storage.local))) {
+        const { get, set } = local;
+        local.get = async (keys) => {
+          if (Array.isArray(keys) && keys.map((key) => key.split(':')[0]).join() === 'profile,token') {
+            local.get = get;
+            await hold('look');
+          }
+          return get.call(local, keys);
+        };
+        local.set = async (items) => {
+          if ('waiting' in items) {
+            local.set = set;
+            await hold('lock');
+          }
+          return set.call(local, items);
+        };
+      }
+    });
+    await tokenkeep.ring();
+    await until('the look is on its way', () => browser.evaluateInWorker((scope) => 'look' in scope.held));
+    const asked = (await sandbox.tokenRequests()).length;
+    await tokenkeep.click('#lock');
+    await until('so is the lock', () => browser.evaluateInWorker((scope) => 'lock' in scope.held));
+    await browser.evaluateInWorker((scope) => scope.held.look());
+    await pause(1500);
+    await browser.evaluateInWorker((scope) => scope.held.lock());
+    await keyGone(tokenkeep);
+    assert.equal((await sandbox.tokenRequests()).length, asked);
+    assert.ok(!(await everything()).includes(secret), 'no flow lies in the session');
+    await shows(tokenkeep, 'view-locked');
+    await unlock(tokenkeep);
+    await shows(tokenkeep, 'view-home');
+    await until('it is renewed now', async () => (await sandbox.tokenRequests()).length > asked);
+  });
+
+  test('takes the key away though storage can not be written', async () => {
+    const { tokenkeep, browser } = on;
+    await protect(tokenkeep);
+    await browser.evaluateInWorker((scope) => {
+      for (const local of new Set([scope.browser, scope.chrome].filter(Boolean).map((api) => api.storage.local))) {
+        local.set = async () => {
+          throw new Error('the disk is full');
+        };
+      }
+    });
+    await lock(tokenkeep);
+    await keyGone(tokenkeep);
+  });
+});
+
+describe('a passphrase for storage', () => {
+  test('that has lost a record seals it all the same', async () => {
+    const { tokenkeep } = on;
+    await tokenkeep.page.evaluate((key) => chrome.storage.local.remove(key), `token:${holder.id}`);
+    await protect(tokenkeep);
+    await tokenkeep.inState(holder.id, 'token');
+  });
+
+  test('that forgets it with a loss of power is sealed again, and nothing of before stays', async () => {
+    const { tokenkeep, browser } = on;
+    await holder.pressRenew();
+    await holder.renewed();
+    await until('the copy has it', async () => (await copied(tokenkeep))[`token:${holder.id}`] === (await tokenkeep.raw())[`token:${holder.id}`]);
+    const open = await tokenkeep.raw();
+    assert.ok(`~token:${holder.id}` in open && `trace:${holder.id}` in open);
+    await protect(tokenkeep);
+    // A page without scripts, which is not loaded anew.
+    const still = await browser.openExtensionPage('icons/icon.svg');
+    await still.evaluate(async (items) => {
+      await chrome.storage.local.set(items);
+      await chrome.storage.local.remove(Object.keys(await chrome.storage.local.get(null)).filter((key) => !(key in items)));
+    }, open);
+    // As after the browser's start, storage is looked through.
+    await still.evaluate(() => chrome.storage.session.remove('looked'));
+    await browser.killWorker();
+    await throughReloads('it is sealed', async () => {
+      await tokenkeep.send('Look');
+      const raw = await tokenkeep.raw();
+      return Boolean(raw.vault) && raw.unsettled === undefined && !JSON.stringify(raw).includes(secret);
+    });
+    await shows(tokenkeep, 'view-home');
+    await tokenkeep.inState(holder.id, 'token');
+    const raw = JSON.stringify(await tokenkeep.raw());
+    for (const canary of [secret, token, 'tokenkeep.test']) assert.ok(!raw.includes(canary), canary);
   });
 });
 
@@ -280,41 +397,6 @@ describe('another passphrase', () => {
     await shows(tokenkeep, 'view-home');
     await tokenkeep.inState(holder.id, 'token');
   });
-
-  test(
-    'is set while the copy is in use: storage is made anew as soon as it no longer is',
-    onlyIn('firefox', 'the others delete a copy that is in use'),
-    async () => {
-      const { tokenkeep, browser } = on;
-      // A page without scripts, which stays as it is.
-      const user = await browser.openExtensionPage('icons/icon.svg');
-      await user.evaluate(
-        () =>
-          new Promise((resolve, reject) => {
-            const opening = indexedDB.open('tokenkeep', 1);
-            opening.onerror = () => reject(opening.error);
-            opening.onsuccess = () => {
-              globalThis.used = opening.result;
-              resolve();
-            };
-          }),
-      );
-      const lines = await browser.collectConsole();
-      await mark(tokenkeep.page);
-      const manager = await fillVault(browser, { passphrase: FIRST, again: FIRST });
-      await loadedAnew(manager);
-      await loadedAnew(tokenkeep, 'view-home');
-      await until('it is in vain', async () => (await lines.read()).some((line) => line.includes('could not be made anew')));
-      assert.notEqual((await tokenkeep.raw('unsettled')).unsettled, undefined);
-      await user.evaluate(() => globalThis.used.close());
-      await until('storage is made anew', async () => (await tokenkeep.raw('unsettled')).unsettled === undefined);
-      const { schema, ...stands } = await tokenkeep.raw();
-      const kept = Object.fromEntries(Object.entries(stands).filter(([key]) => /^(index|keys|profile:.*|token:.*)$/.test(key)));
-      const copy = await copied(tokenkeep);
-      assert.deepEqual(Object.fromEntries(Object.keys(kept).map((key) => [key, copy[key]])), kept);
-      await tokenkeep.inState(holder.id, 'token');
-    },
-  );
 
   test('that nobody knows any more: everything is deleted, and it is a first run', async () => {
     const { tokenkeep } = on;

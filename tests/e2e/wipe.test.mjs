@@ -5,6 +5,7 @@ import { beforeEach, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { copied } from './lib/copied.mjs';
+import { refuseWrites, takeWrites } from './lib/full.mjs';
 import { Holder, giveToken } from './lib/holder.mjs';
 import { Manager } from './lib/manager.mjs';
 import { stage, startFresh } from './lib/stage.mjs';
@@ -89,6 +90,25 @@ describe('everything', () => {
     assert.deepEqual(await on.tokenkeep.raw(), before);
     assert.deepEqual(await revocations(), []);
     await manager.page.close();
+  });
+
+  test('is deleted after a token that could not be saved was revoked, too', async () => {
+    const { tokenkeep, browser, sandbox } = on;
+    const { client_id, client_secret } = sandbox.ready.refresh_app;
+    const holder = await Holder.of(tokenkeep, { client_id, client_secret });
+    await refuseWrites(browser);
+    await holder.pressRenew();
+    const unsaved = await until('it is in memory', async () => {
+      const [flow] = Object.values((await tokenkeep.engine()).flows);
+      return flow?.unstored?.finding && flow.unstored.token.token.access_token;
+    });
+    await takeWrites(browser);
+    const manager = await wipe();
+    assert.deepEqual(await told(manager), ['Tokens that LinkedIn revoked: 2.']);
+    const asked = await revocations();
+    assert.deepEqual(asked.map(({ form }) => form.token).sort(), [unsaved, holder.first.token.access_token].sort());
+    await nothingLeft(manager.page);
+    await understood(manager);
   });
 
   test('is deleted after every token was revoked; blocks of codes stay, and it is a first run', async () => {

@@ -188,12 +188,12 @@ export class Chromium {
     });
   }
 
-  /** Runs a function in the worker, which must run. A session of its own: puppeteer keeps that of a stopped worker. */
+  /** Runs a function in the worker, which must run, on its global scope. A session of its own: puppeteer keeps that of a stopped worker. */
   async evaluateInWorker(run) {
     const session = await this.#worker().createCDPSession();
     try {
       const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
-        expression: `(${run})()`,
+        expression: `(${run})(globalThis)`,
         awaitPromise: true,
         returnByValue: true,
       });
@@ -347,6 +347,7 @@ export class Chromium {
   /** Starts to collect what the worker prints; returns the (growing) list. */
   async collectConsole() {
     const lines = [];
+    lines.read = async () => lines;
     const attach = async (target) => {
       if (target.type() !== 'service_worker' || !target.url().startsWith(`${this.origin}/`)) return;
       const session = await target.createCDPSession();

@@ -322,6 +322,12 @@ export class Firefox {
     return this.#openPrivileged(`${this.origin}/${path}`);
   }
 
+  /** Runs a function on the global scope of the background page, which starts for it; in a tab of its own, for none of it runs on when its page is left. */
+  async evaluateInWorker(run) {
+    const still = await this.openExtensionPage('icons/icon.svg');
+    return still.evaluate(`(async () => (${run})(await chrome.runtime.getBackgroundPage()))()`);
+  }
+
   openIntruder() {
     return this.#openPrivileged(`${this.intruderOrigin}/intruder.html`);
   }

@@ -89,10 +89,24 @@ export function throughReloads(what, condition) {
     try {
       return await condition();
     } catch (error) {
-      if (!/context|detached|closed|destroyed|no such|realm|not found/i.test(error.message)) throw error;
+      if (!/context|detached|closed|destroyed|no such|realm|not found|chrome is not defined/i.test(error.message)) throw error;
       return false;
     }
   });
+}
+
+/** Tells a page as it is from the one that is loaded anew. */
+export function mark(page) {
+  return page.evaluate(() => {
+    globalThis.former = true;
+  });
+}
+
+/** Waits until a page that was marked is loaded anew. Before that there may be an empty one, which has no mark and no API either. */
+export function reloaded(page) {
+  return throughReloads('the page is loaded anew', () =>
+    page.evaluate(() => globalThis.former === undefined && globalThis.chrome?.runtime?.sendMessage !== undefined),
+  );
 }
 
 /** One of the extension's pages in a tab. */
@@ -134,9 +148,9 @@ export class Tokenkeep {
   /** As a person would: what can be seen, and stands still. */
   async click(selector) {
     await this.front();
-    await until(`${selector} can be clicked`, () =>
-      this.page.$eval(selector, async (element) => {
-        if (!element.checkVisibility() || element.disabled) return false;
+    await until(`${selector} can be clicked`, async () => {
+      const found = await this.page.$eval(selector, async (element) => {
+        if (!element.checkVisibility() || element.disabled) return 'not yet';
         element.scrollIntoView({ block: 'center', behavior: 'instant' });
         const place = () => JSON.stringify(element.getBoundingClientRect());
         // A page that went to the back draws nothing.
@@ -145,11 +159,14 @@ export class Tokenkeep {
             requestAnimationFrame(() => resolve(true));
             setTimeout(resolve, 1000, false);
           });
-        if (!(await frame())) return false;
+        if (!(await frame())) return 'behind';
         const before = place();
-        return (await frame()) && element.isConnected && place() === before;
-      }),
-    );
+        return (await frame()) && element.isConnected && place() === before ? 'stands' : 'not yet';
+      });
+      // A tab that was just being closed may have gone before it.
+      if (found === 'behind') await this.front();
+      return found === 'stands';
+    });
     await this.page.click(selector);
   }
 
@@ -172,8 +189,17 @@ export class Tokenkeep {
 
   /** Clicks a button that copies; returns what is on the clipboard. */
   async copied(button) {
+    // The button says it for a moment only, which a busy machine may let pass between two looks.
+    await this.page.$eval(button, (element) => {
+      const said = [element.textContent.trim()];
+      globalThis.buttonSaid = said;
+      new MutationObserver(() => said.push(element.textContent.trim())).observe(element, { childList: true });
+    });
     await this.click(button);
-    await until('it is copied', async () => (await this.text(button)) === 'Copied');
+    const said = await until('it is copied, or not', () =>
+      this.page.evaluate(() => globalThis.buttonSaid.find((text) => ['Copied', 'Not copied'].includes(text))),
+    );
+    assert.equal(said, 'Copied');
     return this.browser.readClipboard();
   }
 
@@ -355,6 +381,16 @@ export class Tokenkeep {
     });
   }
 
+  /** Rules go after all that a flow waits for, so a moment later than its end can be seen. */
+  rulesAreOwned() {
+    return until('no rule is left that nobody owns', async () => {
+      const rules = await this.sessionRules();
+      const { flows, guards } = await this.engine();
+      const owned = Object.values(guards).flatMap((guard) => guard.rules);
+      return Object.keys(flows).length === 0 && rules.every(({ id }) => owned.includes(id));
+    });
+  }
+
   sessionRules() {
     return this.page.evaluate(() => chrome.declarativeNetRequest.getSessionRules());
   }
@@ -438,7 +474,9 @@ export class Tokenkeep {
   /** Clicks what starts a flow and returns it once it is known to the worker. */
   async authorize(id) {
     // With a token the main action copies it.
-    const state = await this.inState(id, 'ready', 'token', 'expired', 'failed', 'waiting_permission');
+    // The page hears of a flow's end before it has read the token; its button is another one then.
+    const read = (await this.storedToken(id)) === undefined ? ['ready'] : [];
+    const state = await this.inState(id, ...read, 'token', 'expired', 'failed', 'waiting_permission');
     if (state === 'token') await this.expand(id);
     const button = `${this.card(id)} ${state === 'token' ? '.profile-authorize' : '.profile-main'}`;
     return this.flowBy(id, () => this.click(button));
@@ -476,7 +514,7 @@ export class Tokenkeep {
       });
       return true;
     });
-    await throughReloads('the page is loaded anew', () => this.page.evaluate(() => globalThis.former === undefined));
+    await reloaded(this.page);
     await this.shown();
   }
 

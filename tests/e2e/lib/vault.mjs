@@ -1,7 +1,7 @@
 // Storage under a passphrase, as a person sets it, locks it and opens it.
 
 import { Manager } from './manager.mjs';
-import { fill, throughReloads } from './tokenkeep.mjs';
+import { fill, mark, reloaded, throughReloads } from './tokenkeep.mjs';
 
 export const PASSPHRASE = 'tundra velvet okapi lantern';
 
@@ -20,19 +20,10 @@ export async function fillVault(browser, fields, button = '#vault_go') {
   return manager;
 }
 
-/** Tells a page as it is from the one that is loaded anew. */
-export function mark(page) {
-  return page.evaluate(() => {
-    globalThis.former = true;
-  });
-}
-
 /** Waits until a page that was marked is loaded anew and shows this. */
-export function loadedAnew(page, view = 'view-settings') {
-  return throughReloads('the page is loaded anew', async () => {
-    const anew = await page.page.evaluate(() => globalThis.former === undefined);
-    return anew && (await page.view()) === view;
-  });
+export async function loadedAnew(page, view = 'view-settings') {
+  await reloaded(page.page);
+  await shows(page, view);
 }
 
 /** Sets a passphrase where there is none. */
@@ -41,8 +32,16 @@ export async function protect(tokenkeep, passphrase = PASSPHRASE) {
   const manager = await fillVault(tokenkeep.browser, { passphrase, again: passphrase });
   await loadedAnew(manager);
   await loadedAnew(tokenkeep, 'view-home');
-  await throughReloads('storage was made anew', async () => (await tokenkeep.raw('unsettled')).unsettled === undefined);
+  await madeAnew(tokenkeep);
   return manager;
+}
+
+/** Waits until storage is made anew. While that is done it is empty, and has no mark either. */
+export function madeAnew(tokenkeep) {
+  return throughReloads('storage is made anew', async () => {
+    const { schema, unsettled } = await tokenkeep.raw(['schema', 'unsettled']);
+    return schema !== undefined && unsettled === undefined;
+  });
 }
 
 export async function lock(tokenkeep) {
