@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { copied } from './lib/copied.mjs';
 import { Holder } from './lib/holder.mjs';
@@ -137,6 +138,44 @@ describe('storage is made anew', () => {
     await shows(tokenkeep, 'view-home');
     await until('it is renewed', async () => (await on.sandbox.tokenRequests()).length === 2);
     await tokenkeep.inState(holder.id, 'token');
+    await bothWhole();
+  });
+
+  test('and a page that reads while it is empty stays as it is', async () => {
+    const { tokenkeep } = on;
+    await on.browser.evaluateInWorker((scope) => {
+      const told = (name) =>
+        new Promise((resolve) => {
+          scope[name] = resolve;
+        });
+      for (const local of new Set([scope.browser, scope.chrome].filter(Boolean).map((api) => api.storage.local))) {
+        const { clear } = local;
+        local.clear = async () => {
+          local.clear = clear;
+          await told('empty');
+          await clear.call(local);
+          await told('fill');
+        };
+      }
+    });
+    await setPassphrase();
+    await loadedAnew(tokenkeep, 'view-home');
+    await mark(tokenkeep.page);
+    await on.browser.evaluateInWorker((scope) => scope.empty());
+    await until('it is empty', async () => Object.keys(await tokenkeep.raw()).length === 0);
+    // What changes is read.
+    await tokenkeep.page.evaluate(async () => {
+      const { local } = chrome.storage;
+      await local.set({ 'check:nobody': 'x' });
+      await local.remove('check:nobody');
+    });
+    await pause(500);
+    await on.browser.evaluateInWorker((scope) => scope.fill());
+    await settled();
+    await pause(500);
+    assert.equal(await tokenkeep.page.evaluate(() => globalThis.former), true, 'it was not loaded anew');
+    await tokenkeep.inState(holder.id, 'token');
+    assert.equal(await tokenkeep.visible('#damage'), false, 'nothing was damaged');
     await bothWhole();
   });
 

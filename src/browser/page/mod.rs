@@ -351,6 +351,10 @@ async fn load_from(
     });
     let head = asked(head).await?;
     let engine = asked(engine).await?;
+    // A passphrase that is removed leaves its record: storage that has none is being made anew.
+    if !head.holds(vault::VAULT_KEY) && with(|page| !page.vault.header.is_empty()) {
+        return Ok(false);
+    }
     let vault = take_sealing(&engine, &head)?;
     let locked = vault.locked;
     with(|page| page.vault = vault);
