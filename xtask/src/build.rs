@@ -60,9 +60,9 @@ const WITH_STANDARD_LIBRARY: [&str; 4] = [
 /// SHA-256 in a loop instead of unrolled: it hashes one verifier a flow.
 const COMPACT_SHA256: &str = "--cfg=sha2_backend_soft=\"compact\"";
 
-/// The end of a page's script: one request the less before the page is ready.
+/// The beginning of a page's script: one request the less before the page is ready.
 const START: &str = "www/start.js";
-/// The same of the [`SAFE`].
+/// The end of that of the [`SAFE`].
 const ANSWER: &str = "www/answer.js";
 
 /// The parts of the extension that are shipped as they are, [`START`] and [`ANSWER`] aside: a path in the repository and its path in the package.
@@ -221,8 +221,9 @@ fn bind(workspace: &Workspace, compiled: &Path, module: &str, bindings: &Path) -
         text = text.replace(&long, &short);
     }
     if !worker {
-        let end = if module == SAFE { ANSWER } else { START };
-        text = text + "\n" + &fs::read_to_string(workspace.root().join(end)).context(end)?;
+        let part = if module == SAFE { ANSWER } else { START };
+        let own = fs::read_to_string(workspace.root().join(part)).context(part)?;
+        text = if module == SAFE { [text, own] } else { [own, text] }.join("\n");
     }
     fs::write(&script, text).with_context(|| format!("writing {}", script.display()))
 }
@@ -303,8 +304,8 @@ fn assemble(workspace: &Workspace, browser: Browser, bindings: &Path) -> Result<
         copy(&workspace.root().join(from), &directory.join(to))?;
     }
     include_parts(&directory)?;
-    for end in [START, ANSWER] {
-        let file = directory.join(end.trim_start_matches("www/"));
+    for part in [START, ANSWER] {
+        let file = directory.join(part.trim_start_matches("www/"));
         fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
     }
     copy(bindings, &directory)?;

@@ -47,6 +47,7 @@ async function plainExtension() {
   const template = (id) => new RegExp(`<template id="${id}">([^]*?)</template>`).exec(popup)[1];
   const card = template('profile-template').replace('</li>', `${template('detail-template')}</li>`);
   const html = popup
+    .replace(/<link rel="preload"[^>]*>/, '')
     .replace(/<script[^>]*><\/script>/, '<script src="plain.js" defer></script>')
     .replaceAll('icons/icon.svg', 'icon.svg')
     .replace(/(<section id="view-loading"[^>]*)>/, '$1 hidden>')
