@@ -304,6 +304,45 @@ describe('deletion', () => {
     assert.deepEqual(Object.keys(await manager.local()).filter((key) => key.includes(one)), []);
   });
 
+  test('what is found out about a token while the alarm makes it final is not stored behind it', async () => {
+    const [one] = await profiles('One');
+    await withToken(one);
+    // The answer is there, and the worker looks once more whether the token is; then it waits until it is let go.
+    await on.browser.evaluateInWorker((scope) => {
+      const held = new Promise((resolve) => {
+        scope.letGo = resolve;
+      });
+      scope.looks = 0;
+      for (const { local } of new Set([scope.browser, scope.chrome].filter(Boolean).map((api) => api.storage))) {
+        const { get } = local;
+        local.get = async (keys) => {
+          const found = await get.call(local, keys);
+          if (String(keys).startsWith('token:') && !String(keys).includes(',')) {
+            scope.looks += 1;
+            await held;
+          }
+          return found;
+        };
+      }
+    });
+    await manager.page.evaluate((command) => void chrome.runtime.sendMessage(command), { TestToken: { profile: one } });
+    await until('it looks once more', () => on.browser.evaluateInWorker((scope) => scope.looks > 0));
+    // It is deleted and gone for good before that, or both wait.
+    await manager.page.evaluate((command) => void chrome.runtime.sendMessage(command), { DeleteProfile: { profile: one } });
+    const makeFinal = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await manager.page.evaluate(() => chrome.alarms.create('trash', { when: Date.now() }));
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    };
+    await makeFinal();
+    await on.browser.evaluateInWorker((scope) => scope.letGo());
+    await until('it is deleted', async () => (await manager.index()).length === 0);
+    await makeFinal();
+    await until('the trash is empty', async () => (await manager.local('trash')).trash === undefined);
+    assert.deepEqual(Object.keys(await manager.local()).filter((key) => key.includes(one)), []);
+    assert.deepEqual((await manager.alarms()).filter(({ name }) => name.includes(one)), []);
+  });
+
   test('a flow under way ends, and its tab closes', async () => {
     const [one] = await profiles('One', 'Two');
     const flow = await on.tokenkeep.authorize(one);
