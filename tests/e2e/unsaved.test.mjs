@@ -34,6 +34,14 @@ async function told(id) {
   });
   await on.tokenkeep.inState(id, 'token');
   assert.equal(await on.tokenkeep.text(`${card} .finding-evidence-text`), 'the disk is full');
+  assert.deepEqual(await marks(`${card} .profile-mark`), ['mark-failed'], 'no sign of success');
+}
+
+/** The signs that show in this place. */
+function marks(place) {
+  return on.tokenkeep.page.$eval(place, (mark) =>
+    [...mark.children].filter((sign) => getComputedStyle(sign).display !== 'none').map((sign) => sign.getAttribute('class')),
+  );
 }
 
 test('a token that storage refuses is at hand, and is saved as soon as storage takes it', async () => {
@@ -71,6 +79,7 @@ test('a token that storage refuses is at hand, and is saved as soon as storage t
   assert.equal((await holder.renewed()).token.access_token, token);
   assert.equal(await tokenkeep.page.evaluate(() => globalThis.hostsAskedFor), 0, 'to save it needs no host');
   await until('nothing is said any more', async () => !(await tokenkeep.visible(`${holder.card} .finding-what`)));
+  assert.deepEqual(await marks(`${holder.card} .profile-mark`), ['mark-token']);
   assert.ok(!(await session(tokenkeep.page)).includes(token), 'only storage has it now');
   assert.equal((await sandbox.counters()).token_posts, before + 1);
   await tokenkeep.ring();

@@ -362,6 +362,7 @@ fn draw_card(card: &Element, view: &ProfileView) -> Result<(), JsValue> {
             ));
         }
     }
+    set_attribute(card, "data-unsaved", if view.unsaved { "true" } else { "false" })?;
     set_text_in(card, ".profile-name", &view.name)?;
     set_text_in(card, ".tag", view.label.as_deref().unwrap_or_default())?;
     set_text_in(card, ".profile-state", &state)?;

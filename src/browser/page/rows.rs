@@ -288,6 +288,7 @@ fn draw_row(element: &Element, row: &RowView) -> Result<(), JsValue> {
     let card = &row.card;
     set_attribute(element, "data-profile", &card.id)?;
     set_attribute(element, "data-state", card.state.as_str())?;
+    set_attribute(element, "data-unsaved", if card.unsaved { "true" } else { "false" })?;
     let sign: Element = find(element, ".sign")?;
     set_attribute(&sign, "data-color", row.color)?;
     set_text(&sign, &row.sign);
