@@ -758,3 +758,19 @@ fn a_refused_effect_stops_what_its_flow_had_coming() {
     assert_eq!(blamed(engine.refused(None, true, &mut rest)), "f1 Storage; f2 Storage");
     assert_eq!(left(&rest), "close tab 3; open tab gone active");
 }
+
+#[test]
+fn a_flow_knows_what_nobody_else_may_see_of_it_a_captured_code_too() {
+    let mut engine = Engine::default();
+    for (name, words) in [
+        ("renew", ["f1", "p1", "linkedin"].as_slice()),
+        ("redirected", &["auth?state=state-f1", "cb?code=c1&state=state-f1"]),
+    ] {
+        engine.step(START, event(name, words));
+    }
+    let flow = engine.flow_of("p1").unwrap();
+    assert!(matches!(flow.phase, Phase::Captured { .. }), "{:?}", flow.phase);
+    for secret in ["c1", "state-f1", "AQX-old"] {
+        assert!(flow.secrets().contains(&secret), "{secret}");
+    }
+}
