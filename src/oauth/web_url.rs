@@ -176,6 +176,10 @@ mod tests {
         for long in ["https://a.test/", "https://a.test?", "https://a.test#", "data:,/"] {
             assert!(told(&[long, &"a".repeat(MAX_LENGTH)].concat()).is_some(), "{long}");
         }
+        // A host of that very length is the last one that is.
+        let host = |length: usize| told(&["https://", &"a".repeat(length), "/"].concat());
+        assert!(host(MAX_LENGTH).is_some());
+        assert_eq!(host(MAX_LENGTH + 1), None);
         assert_eq!(told("no address"), None);
     }
 }

@@ -586,6 +586,22 @@ mod tests {
     }
 
     #[test]
+    fn what_needs_a_tab_is_no_step_of_a_flow_without_one() {
+        use StepName::{Capture, Exchange, Open, Permission, SignIn, Store};
+        let shown = |way| {
+            steps(way, &[], StepState::Active)
+                .iter()
+                .map(|step| step.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(Way::Tab), [Permission, Open, SignIn, Capture, Exchange, Store]);
+        assert_eq!(shown(Way::QuietTab), StepName::ALL);
+        for way in [Way::Background, Way::RefreshToken, Way::ClientCredentials] {
+            assert_eq!(shown(way), [Permission, Exchange, Store], "{way:?}");
+        }
+    }
+
+    #[test]
     fn a_flow_that_waits_for_the_hosts() {
         let mut engine = Engine::default();
         start(&mut engine, "a", "f1", false);
