@@ -38,8 +38,8 @@ async function told(id) {
 }
 
 /** The signs that show in this place. */
-function marks(place) {
-  return on.tokenkeep.page.$eval(place, (mark) =>
+function marks(place, { page } = on.tokenkeep) {
+  return page.$eval(place, (mark) =>
     [...mark.children].filter((sign) => getComputedStyle(sign).display !== 'none').map((sign) => sign.getAttribute('class')),
   );
 }
@@ -95,6 +95,10 @@ test('the first token of a profile outlives the worker, and the next one saves i
   await flow.consent();
   await told(id);
   assert.equal(await tokenkeep.record(`token:${id}`), undefined);
+  const manager = await Manager.open(on.browser);
+  await until('the row says it', async () => (await manager.text(`${manager.row(id)} .row-status`)) === 'Token not saved');
+  assert.deepEqual(await marks(`${manager.row(id)} .row-mark`, manager), ['mark-failed']);
+  await manager.page.close();
   await tokenkeep.front();
   const token = await tokenkeep.copied(`${tokenkeep.card(id)} .copy-token`);
   await browser.killWorker();
