@@ -490,3 +490,19 @@ fn the_start_asks_for_the_keys_that_stand_in_storage() {
     assert!(start.contains(&format!("storage.local.get([{}, ...shown])", list(&PAGE_KEYS))));
     assert!(start.contains(&format!("storage.session.get([{}])", list(&SESSION_KEYS))));
 }
+
+/// The start of a page waits for no document: its script is the last thing in it. And it finds what the page asked for already.
+#[test]
+fn a_page_ends_with_its_script_and_asks_for_its_webassembly_first() {
+    for page in ["popup", "manager"] {
+        let html = read(&root().join(format!("www/{page}.html")));
+        assert!(
+            html.trim_end()
+                .ends_with(&format!("<script src=\"{page}.js\"></script>\n</body>\n</html>")),
+            "{page}"
+        );
+        assert_eq!(html.matches("<script").count(), 1, "{page}");
+        let asks = format!("<link rel=\"preload\" href=\"{page}_bg.wasm\" as=\"fetch\" crossorigin>");
+        assert_eq!(html.matches(&asks).count(), 1, "{page}");
+    }
+}
