@@ -727,48 +727,50 @@ fn what_was_asked_before_the_refresh_token_is_not_asked_again() {
     }
 }
 
-#[test]
-fn a_kill_at_every_effect_of_a_renewal_that_goes_both_ways_has_a_defined_end() {
+/// Renews with a kill at each of the first effects, and goes on after it; `answers` is what comes, before and after. Returned is
+/// whether the token is another one, and what is told of it.
+fn ends_of_kills_over_renewals(start: impl Fn() -> World, answers: &[Action]) -> BTreeSet<(bool, String)> {
     let mut ends = BTreeSet::new();
     for place in 0..16 {
-        let mut world = with_refresh_token_that_runs_out();
+        let mut world = start();
         let old = world.tokens["0"].flow.clone();
         world.act(&Action::Kill(place));
         world.act(&Action::Renew(0));
-        world.act(&Action::Silent(0, Silent::Page));
-        world.act(&Action::Answer(0, Outcome::Token));
+        for answer in answers {
+            world.act(answer);
+        }
         // Whatever wakes the worker.
         world.act(&Action::Tick);
-        world.act(&Action::Silent(0, Silent::Page));
-        world.act(&Action::Answer(0, Outcome::Token));
+        for answer in answers {
+            world.act(answer);
+        }
         world.settle();
         world.check().unwrap();
         world.check_settled().unwrap();
         ends.insert((world.tokens["0"].flow != old, world.finding("0")));
     }
+    ends
+}
+
+#[test]
+fn a_kill_at_every_effect_of_a_renewal_that_goes_both_ways_has_a_defined_end() {
+    let ends = ends_of_kills_over_renewals(
+        with_refresh_token_that_runs_out,
+        &[Action::Silent(0, Silent::Page), Action::Answer(0, Outcome::Token)],
+    );
     // What died before anything was written was never begun; all else goes on.
     assert_eq!(ends, [false, true].map(|renewed| (renewed, "token".to_owned())).into());
 }
 
 #[test]
 fn a_kill_at_every_effect_of_a_silent_renewal_has_a_defined_end() {
-    let mut ends = BTreeSet::new();
-    for place in 0..16 {
-        let mut world = without_refresh_token(0);
-        let old = world.tokens["0"].flow.clone();
-        world.act(&Action::Kill(place));
-        world.act(&Action::Renew(0));
-        world.act(&Action::Silent(0, Silent::Code));
-        world.act(&Action::Answer(0, Outcome::NoRefreshToken));
-        // Whatever wakes the worker.
-        world.act(&Action::Tick);
-        world.act(&Action::Silent(0, Silent::Code));
-        world.act(&Action::Answer(0, Outcome::NoRefreshToken));
-        world.settle();
-        world.check().unwrap();
-        world.check_settled().unwrap();
-        ends.insert((world.tokens["0"].flow != old, world.finding("0")));
-    }
+    let ends = ends_of_kills_over_renewals(
+        || without_refresh_token(0),
+        &[
+            Action::Silent(0, Silent::Code),
+            Action::Answer(0, Outcome::NoRefreshToken),
+        ],
+    );
     assert!(ends.contains(&(true, "token".to_owned())), "{ends:?}");
     // The code was posted, and nobody knows what became of it.
     assert!(ends.contains(&(false, "renewal_failed".to_owned())), "{ends:?}");
